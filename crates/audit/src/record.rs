@@ -1,0 +1,385 @@
+//! One record: a public leaf of tokens, references and salted commitments, and a payload that opens the commitments.
+//! The leaf holds no free text and no personal value (`facts/policy-audit.md`, section 2); it is RFC 8785 canonical
+//! JSON. Erasing the payload leaves the leaf and every proof over it intact.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use model::{Digest, SessionId, Timestamp, sha256};
+use serde_json::Value;
+
+/// What a record is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// The gateway started, or found the log as described.
+    Started,
+    /// A session was opened.
+    Session,
+    /// A session ended, with its counts.
+    SessionEnded,
+    /// A login or a proof of identity failed.
+    LoginFailed,
+    /// A statement was met for the first time in a session.
+    Statement,
+    /// Policy decided on a statement's facts.
+    Decision,
+    /// An action was cleared under an `allow`.
+    Execute,
+    /// An action was refused.
+    Refused,
+    /// A review was opened.
+    ReviewOpened,
+    /// A presenter came to a review or left it.
+    Presenter,
+    /// A person gave a verdict.
+    Verdict,
+    /// A verdict or a step of a review came too late, or from somebody not entitled.
+    VerdictRefused,
+    /// A review ended.
+    ReviewEnded,
+    /// An action was released under an approval.
+    Released,
+    /// A run ended.
+    RunEnded,
+    /// People, agents or groups changed.
+    Directory,
+    /// The active policy set changed.
+    Policy,
+    /// The configured targets changed.
+    Targets,
+    /// Literals were shown to a reviewer.
+    Revealed,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 19] = [
+        Self::Started,
+        Self::Session,
+        Self::SessionEnded,
+        Self::LoginFailed,
+        Self::Statement,
+        Self::Decision,
+        Self::Execute,
+        Self::Refused,
+        Self::ReviewOpened,
+        Self::Presenter,
+        Self::Verdict,
+        Self::VerdictRefused,
+        Self::ReviewEnded,
+        Self::Released,
+        Self::RunEnded,
+        Self::Directory,
+        Self::Policy,
+        Self::Targets,
+        Self::Revealed,
+    ];
+
+    /// The word in the leaf.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Session => "session",
+            Self::SessionEnded => "session-ended",
+            Self::LoginFailed => "login-failed",
+            Self::Statement => "statement",
+            Self::Decision => "decision",
+            Self::Execute => "execute",
+            Self::Refused => "refused",
+            Self::ReviewOpened => "review-opened",
+            Self::Presenter => "presenter",
+            Self::Verdict => "verdict",
+            Self::VerdictRefused => "verdict-refused",
+            Self::ReviewEnded => "review-ended",
+            Self::Released => "released",
+            Self::RunEnded => "run-ended",
+            Self::Directory => "directory",
+            Self::Policy => "policy",
+            Self::Targets => "targets",
+            Self::Revealed => "revealed",
+        }
+    }
+}
+
+/// Builds one record. Tokens and references stand in the leaf; everything else is committed to and stands in the payload.
+#[derive(Debug)]
+#[must_use]
+pub struct Leaf {
+    fields: BTreeMap<&'static str, Value>,
+    commitments: BTreeMap<&'static str, String>,
+    payload: BTreeMap<&'static str, (String, Value)>,
+}
+
+impl Leaf {
+    /// Starts the record number `sequence` of `session`; both together name it for good.
+    pub fn new(kind: Kind, session: SessionId, sequence: u64, at: Timestamp) -> Self {
+        let fields = BTreeMap::from([
+            ("k", Value::from(kind.as_str())),
+            ("n", Value::from(sequence)),
+            ("s", Value::from(session.to_string())),
+            ("t", Value::from(at.as_millis())),
+            ("v", Value::from(VERSION)),
+        ]);
+        Self { fields, commitments: BTreeMap::new(), payload: BTreeMap::new() }
+    }
+
+    /// Adds a token: an id, a digest, a name of the configuration or of a rule. Never free text.
+    pub fn token(mut self, name: &'static str, token: impl fmt::Display) -> Self {
+        self.fields.insert(name, Value::from(token.to_string()));
+        self
+    }
+
+    /// Adds tokens.
+    pub fn tokens<T: fmt::Display>(mut self, name: &'static str, tokens: impl IntoIterator<Item = T>) -> Self {
+        let tokens = tokens.into_iter().map(|token| Value::from(token.to_string()));
+        self.fields.insert(name, tokens.collect());
+        self
+    }
+
+    /// Adds a count, or the sequence number of another record of the same session.
+    pub fn number(mut self, name: &'static str, number: u64) -> Self {
+        self.fields.insert(name, Value::from(number));
+        self
+    }
+
+    /// Commits to a value that stays out of the leaf: `SHA-256(salt || JCS([name, value]))`, 128 bits of salt.
+    pub fn commit(mut self, name: &'static str, value: impl Into<Value>, salts: &mut SaltSource) -> Self {
+        let value = value.into();
+        let salt = salts.draw();
+        let commitment = commitment(&salt, name, &value);
+        self.commitments.insert(name, BASE64_URL_SAFE_NO_PAD.encode(commitment.as_bytes()));
+        self.payload.insert(name, (BASE64_URL_SAFE_NO_PAD.encode(salt), value));
+        self
+    }
+
+    /// The finished record.
+    ///
+    /// # Errors
+    /// If leaf or payload is over its limit: such an action cannot be recorded, and so it cannot run.
+    pub fn finish(self) -> Result<Entry, crate::Unwritable> {
+        let mut fields = self.fields;
+        if !self.commitments.is_empty() {
+            fields.insert("c", self.commitments.into_iter().map(|(name, c)| (name.to_owned(), Value::from(c))).collect());
+        }
+        let mut leaf = Vec::with_capacity(192);
+        write_canonical(&mut leaf, &Value::Object(fields.into_iter().map(|(n, v)| (n.to_owned(), v)).collect()));
+        let payload = match self.payload.is_empty() {
+            true => Vec::new(),
+            false => serde_json::to_vec(&self.payload).map_err(|_| crate::Unwritable::TooLarge)?,
+        };
+        if leaf.len() > LEAF_BYTES || payload.len() > PAYLOAD_BYTES {
+            return Err(crate::Unwritable::TooLarge);
+        }
+        Ok(Entry { leaf, payload })
+    }
+}
+
+/// An encoded record, ready for its place in the log.
+#[derive(Debug)]
+#[must_use]
+pub struct Entry {
+    /// What the tree commits to.
+    pub leaf: Vec<u8>,
+    /// What opens the leaf's commitments; may be erased.
+    pub payload: Vec<u8>,
+}
+
+/// A payload's values by name, each checked against the leaf's commitment.
+pub type Opened = BTreeMap<String, Value>;
+
+/// The leaf's fields with its commitments: what a reader of the log sees.
+#[derive(Debug, Clone)]
+pub struct Committed(pub serde_json::Map<String, Value>);
+
+impl Committed {
+    /// Reads a leaf.
+    ///
+    /// # Errors
+    /// If it is not a record of a version this build knows, written canonically.
+    pub fn parse(leaf: &[u8]) -> Result<Self, String> {
+        let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(leaf) else {
+            return Err("the leaf is not a JSON object".to_owned());
+        };
+        if fields.get("v").and_then(Value::as_u64) != Some(VERSION) {
+            return Err("the leaf's version is not known to this build".to_owned());
+        }
+        let mut again = Vec::with_capacity(leaf.len());
+        write_canonical(&mut again, &Value::Object(fields.clone()));
+        if again != leaf {
+            return Err("the leaf is not canonical".to_owned());
+        }
+        Ok(Self(fields))
+    }
+
+    /// A field's text, or empty.
+    #[must_use]
+    pub fn text(&self, name: &str) -> &str {
+        self.0.get(name).and_then(Value::as_str).unwrap_or("")
+    }
+
+    /// A field's number, or zero.
+    #[must_use]
+    pub fn number(&self, name: &str) -> u64 {
+        self.0.get(name).and_then(Value::as_u64).unwrap_or(0)
+    }
+}
+
+/// Opens `payload` against `leaf`: every value must match its commitment, and every commitment must be opened.
+/// An empty payload opens nothing: it was erased, or the record commits to nothing.
+///
+/// # Errors
+/// With the name of the first value that does not match.
+pub fn open_payload(leaf: &Committed, payload: &[u8]) -> Result<Opened, String> {
+    if payload.is_empty() {
+        return Ok(Opened::new());
+    }
+    let payload: BTreeMap<String, (String, Value)> =
+        serde_json::from_slice(payload).map_err(|_| "the payload is not readable".to_owned())?;
+    let empty = serde_json::Map::new();
+    let commitments = leaf.0.get("c").and_then(Value::as_object).unwrap_or(&empty);
+    if let Some(missing) = commitments.keys().find(|name| !payload.contains_key(*name)) {
+        return Err(format!("the payload does not open `{missing}`"));
+    }
+    let mut opened = Opened::new();
+    for (name, (salt, value)) in payload {
+        let salt = BASE64_URL_SAFE_NO_PAD.decode(&salt).map_err(|_| format!("the salt of `{name}` is not base64"))?;
+        let found = BASE64_URL_SAFE_NO_PAD.encode(commitment(&salt, &name, &value).as_bytes());
+        if commitments.get(&name).and_then(Value::as_str) != Some(found.as_str()) {
+            return Err(format!("`{name}` does not match its commitment"));
+        }
+        opened.insert(name, value);
+    }
+    Ok(opened)
+}
+
+fn commitment(salt: &[u8], name: &str, value: &Value) -> Digest {
+    let mut pair = Vec::with_capacity(96);
+    write_canonical(&mut pair, &Value::Array(vec![Value::from(name), value.clone()]));
+    sha256(&[salt, &pair])
+}
+
+/// RFC 8785 for the values we use: objects, arrays, strings, booleans, null and integers below 2^53.
+fn write_canonical(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            let mut sorted: Vec<_> = fields.iter().collect();
+            // RFC 8785, section 3.2.3: by UTF-16 code units.
+            sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+            out.push(b'{');
+            for (at, (name, value)) in sorted.into_iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_canonical(out, &Value::from(name.as_str()));
+                out.push(b':');
+                write_canonical(out, value);
+            }
+            out.push(b'}');
+        }
+        Value::Array(items) => {
+            out.push(b'[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_canonical(out, item);
+            }
+            out.push(b']');
+        }
+        // serde_json escapes strings exactly as RFC 8785, section 3.2.2.2, and prints integers in plain decimal.
+        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => {
+            out.extend_from_slice(value.to_string().as_bytes());
+        }
+    }
+}
+
+/// Salts and ids for one session, from 256 random bits: `SHA-256(seed || counter)`, cut to 128 bits.
+pub struct SaltSource {
+    seed: [u8; 32],
+    used: u64,
+}
+
+impl SaltSource {
+    /// From 256 random bits, used for nothing else.
+    #[must_use]
+    pub const fn new(seed: [u8; 32]) -> Self {
+        Self { seed, used: 0 }
+    }
+
+    /// The next 128 bits: a salt, or an id.
+    pub fn draw(&mut self) -> [u8; 16] {
+        self.used = self.used.wrapping_add(1);
+        let [salt @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+            *sha256(&[&self.seed, &self.used.to_be_bytes()]).as_bytes();
+        salt
+    }
+}
+
+impl fmt::Debug for SaltSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SaltSource(…)")
+    }
+}
+
+/// The version of the leaf format.
+const VERSION: u64 = 1;
+/// Bytes of a leaf; C2SP bundles allow 65,535.
+pub const LEAF_BYTES: usize = 32 * 1024;
+/// Bytes of a payload: room for the largest statement with its parameters, as JSON.
+pub const PAYLOAD_BYTES: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(salts: &mut SaltSource) -> Entry {
+        Leaf::new(Kind::Execute, SessionId::from_random([255; 16]), 4_000_000_000, Timestamp::from_millis(1_795_365_989_123))
+            .number("d", 3_999_999_999)
+            .commit("action", sha256(&[b"x"]).to_string(), salts)
+            .finish()
+            .unwrap()
+    }
+
+    #[test]
+    fn an_execute_record_stays_within_200_bytes() {
+        let entry = sample(&mut SaltSource::new([1; 32]));
+        assert!(entry.leaf.len() <= 200, "{} bytes", entry.leaf.len());
+    }
+
+    #[test]
+    fn a_payload_opens_only_its_own_leaf() {
+        let mut salts = SaltSource::new([1; 32]);
+        let (one, two) = (sample(&mut salts), sample(&mut salts));
+        let leaf = Committed::parse(&one.leaf).unwrap();
+        assert_eq!(open_payload(&leaf, &one.payload).unwrap().len(), 1);
+        assert!(open_payload(&leaf, &two.payload).unwrap_err().contains("does not match"));
+        assert!(open_payload(&leaf, b"{}").unwrap_err().contains("does not open"));
+    }
+
+    #[test]
+    fn equal_values_commit_differently() {
+        let mut salts = SaltSource::new([1; 32]);
+        assert_ne!(sample(&mut salts).leaf, sample(&mut salts).leaf);
+    }
+
+    #[test]
+    fn a_leaf_that_is_not_canonical_is_refused() {
+        let entry = sample(&mut SaltSource::new([1; 32]));
+        let text = String::from_utf8(entry.leaf).unwrap();
+        assert!(Committed::parse(text.as_bytes()).is_ok());
+        assert!(Committed::parse(text.replacen(',', ", ", 1).as_bytes()).is_err());
+        assert!(Committed::parse(text.replace("\"v\":1", "\"v\":2").as_bytes()).is_err());
+        assert!(Committed::parse(b"[]").is_err());
+    }
+
+    #[test]
+    fn the_canonical_form_is_that_of_rfc_8785() {
+        let value: Value = serde_json::from_str(r#"{"b":[1,null,true],"a":"\u20ac\u000f\n\"\\\/"}"#).unwrap();
+        let mut out = Vec::new();
+        write_canonical(&mut out, &value);
+        assert_eq!(String::from_utf8(out).unwrap(), "{\"a\":\"€\\u000f\\n\\\"\\\\/\",\"b\":[1,null,true]}");
+    }
+}
