@@ -12,7 +12,7 @@ use crate::{Review, ReviewState};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "change")]
 pub enum Change {
-    /// A review was opened. Lost if the same action already has an open one.
+    /// A review was opened.
     OpenReview {
         /// The review.
         review: Box<Review>,
@@ -30,6 +30,8 @@ pub enum Change {
         run: RunId,
         /// The review that released it.
         review: ReviewId,
+        /// How the review stands since it was claimed: a store older than the claim learns of it here.
+        state: Box<ReviewState>,
         /// The action's digest.
         digest: Digest,
         /// When.

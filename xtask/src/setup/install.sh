@@ -13,17 +13,13 @@ cluster_folder=$root/etc/postgresql-common/createcluster.d
 cluster=$cluster_folder/zz-countersign-setup.conf
 mark='# temporary, by countersign: cargo xtask setup'
 
-put_policy_back() {
+put_back() {
     if grep -qsF "$mark" "$policy"; then
         rm -f "$policy"
     fi
     if [ -e "$saved" ]; then
         mv "$saved" "$policy"
     fi
-}
-
-put_back() {
-    put_policy_back
     rm -f "$cluster"
     rmdir "$cluster_folder" "$root/etc/postgresql-common" 2>/dev/null
     return 0
@@ -54,7 +50,6 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-put_policy_back
 deny_services
 deny_clusters
 export DEBIAN_FRONTEND=noninteractive

@@ -29,10 +29,14 @@ mod tests {
 
     #[test]
     fn a_path_of_a_machine_is_found_in_any_text() {
-        for folder in FOLDERS {
-            let line = format!("first\nsee /{folder}/somebody/notes\n");
-            assert_eq!(found("docs/notes.md", &line), 1);
-            assert_eq!(found(".ci/run", &line), 1);
+        for path in [
+            concat!("/wo", "rk/x"),
+            concat!("/ro", "ot/x"),
+            concat!("/ho", "me/x"),
+        ] {
+            let text = format!("first\nsee {path}\n");
+            assert_eq!(found("docs/notes.md", &text), 1, "{path}");
+            assert_eq!(found(".ci/run", &text), 1, "{path}");
         }
         assert_eq!(found("docs/notes.md", "see docs/work.md and ~/.cargo"), 0);
     }

@@ -1,0 +1,275 @@
+//! The records that the gate writes, one maker each. Tokens in the leaf; texts, values and changes as commitments.
+
+use audit::{Entry, Kind, Leaf, SaltSource, Unwritable};
+use model::{
+    Decision, Digest, Explained, Outcome, PresenterId, PrincipalId, ReviewId, Run, RunId, SessionId, Standing, Target,
+    Timestamp, Verdict,
+};
+use serde_json::{Value, json};
+
+use crate::{Case, Change, NotCounted, Presented, Refusal};
+
+/// Numbers and salts the records of one session.
+#[derive(Debug)]
+pub struct Journal {
+    session: SessionId,
+    next: u64,
+    salts: SaltSource,
+}
+
+impl Journal {
+    /// The journal of a new session, with 256 random bits of its own.
+    #[must_use]
+    pub const fn new(session: SessionId, seed: [u8; 32]) -> Self {
+        Self { session, next: 0, salts: SaltSource::new(seed) }
+    }
+
+    /// The session.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The sequence number of the next record.
+    #[must_use]
+    pub const fn next_sequence(&self) -> u64 {
+        self.next
+    }
+
+    pub(crate) fn draw(&mut self) -> [u8; 16] {
+        self.salts.draw()
+    }
+
+    fn leaf(&mut self, kind: Kind, now: Timestamp) -> Leaf {
+        let sequence = self.next;
+        self.next += 1;
+        Leaf::new(kind, self.session, sequence, now)
+    }
+
+    /// A record of `kind` that commits to `fields`: for what the gateway tells of itself.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn note(
+        &mut self,
+        kind: Kind,
+        tokens: &[(&'static str, String)],
+        fields: &[(&'static str, Value)],
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
+        let mut leaf = self.leaf(kind, now);
+        for (name, token) in tokens {
+            leaf = leaf.token(name, token);
+        }
+        for (name, value) in fields {
+            leaf = leaf.commit(name, value.clone(), &mut self.salts);
+        }
+        leaf.finish()
+    }
+
+    /// A session was opened.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn session_opened(&mut self, standing: &Standing, target: &Target, door: &str, now: Timestamp) -> Result<Entry, Unwritable> {
+        let principal = &standing.actor.principal;
+        self.leaf(Kind::Session, now)
+            .token("actor", principal.id)
+            .token("kind", principal.kind)
+            .tokens("lineage", standing.actor.lineage.people())
+            .token("target", &target.name)
+            .token("target-version", target.version.0)
+            .token("door", door)
+            .commit("name", principal.name.as_str(), &mut self.salts)
+            .finish()
+    }
+
+    /// A session ended.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn session_ended(&mut self, counts: &[(&'static str, u64)], now: Timestamp) -> Result<Entry, Unwritable> {
+        counts.iter().fold(self.leaf(Kind::SessionEnded, now), |leaf, (name, count)| leaf.number(name, *count)).finish()
+    }
+
+    pub(crate) fn statement(&mut self, presented: &Presented, now: Timestamp) -> Result<Entry, Unwritable> {
+        let statement = &presented.statement;
+        let verbs = statement.operations.iter().map(|operation| operation.verb);
+        self.leaf(Kind::Statement, now)
+            .tokens("verbs", verbs.take(TOKENS))
+            .commit("text", statement.text.as_str(), &mut self.salts)
+            .commit("operations", json!(statement.operations), &mut self.salts)
+            .commit("bound", json!(statement.bound), &mut self.salts)
+            .finish()
+    }
+
+    pub(crate) fn decision(&mut self, decision: &Decision, now: Timestamp) -> Result<Entry, Unwritable> {
+        explained(self.leaf(Kind::Decision, now), decision.explained()).token("decision", decision.as_str()).finish()
+    }
+
+    /// At most 200 bytes: everything that repeats is referred to by sequence number.
+    pub(crate) fn execute(&mut self, digest: &Digest, statement: u64, decision: u64, now: Timestamp) -> Result<Entry, Unwritable> {
+        self.leaf(Kind::Execute, now)
+            .number("d", decision)
+            .number("q", statement)
+            .commit("a", digest.to_string(), &mut self.salts)
+            .finish()
+    }
+
+    /// Like `execute`, with the bound values and the state: for everything that is not a plain read.
+    pub(crate) fn execute_whole(
+        &mut self,
+        presented: &Presented,
+        digest: &Digest,
+        statement: u64,
+        decision: u64,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
+        self.leaf(Kind::Execute, now)
+            .number("d", decision)
+            .number("q", statement)
+            .commit("a", digest.to_string(), &mut self.salts)
+            .commit("parameters", json!(presented.parameters), &mut self.salts)
+            .commit("state", json!(presented.state), &mut self.salts)
+            .finish()
+    }
+
+    pub(crate) fn refused(
+        &mut self,
+        presented: &Presented,
+        digest: &Digest,
+        (refusal, explained_by): (&Refusal, &Explained),
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
+        let verbs = presented.statement.operations.iter().map(|operation| operation.verb);
+        explained(self.leaf(Kind::Refused, now), explained_by)
+            .tokens("verbs", verbs.take(TOKENS))
+            .token("refusal", format!("{:?}", refusal.kind).to_lowercase())
+            .commit("a", digest.to_string(), &mut self.salts)
+            .commit("text", presented.statement.text.as_str(), &mut self.salts)
+            .commit("reason", refusal.message.as_str(), &mut self.salts)
+            .finish()
+    }
+
+    pub(crate) fn review_opened(&mut self, case: &Case, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+        let verbs = case.action.statement.operations.iter().map(|operation| operation.verb);
+        let rules = case.requirements.iter().map(|requirement| &requirement.rule.id);
+        self.leaf(Kind::ReviewOpened, now)
+            .token("review", case.id)
+            .token("actor", case.action.actor.principal.id)
+            .tokens("lineage", case.action.actor.lineage.people())
+            .token("target", &case.action.target)
+            .token("policy", case.policy)
+            .tokens("rules", rules)
+            .tokens("verbs", verbs.take(TOKENS))
+            .commit("a", case.digest.to_string(), &mut self.salts)
+            .commit("code", case.code().to_string(), &mut self.salts)
+            .commit("change", json!(change), &mut self.salts)
+            .finish()
+    }
+
+    pub(crate) fn presenter(&mut self, review: ReviewId, attached: Option<PresenterId>, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+        let leaf = self.leaf(Kind::Presenter, now).token("review", review);
+        let leaf = match attached {
+            Some(id) => leaf.token("presenter", id),
+            None => leaf,
+        };
+        leaf.commit("change", json!(change), &mut self.salts).finish()
+    }
+
+    /// A presenter left a review.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn presenter_left(&mut self, review: ReviewId, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+        self.presenter(review, None, change, now)
+    }
+
+    /// A verdict that counts.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn verdict(&mut self, review: ReviewId, verdict: &Verdict, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+        self.leaf(Kind::Verdict, now)
+            .token("review", review)
+            .token("reviewer", verdict.reviewer)
+            .token("verdict", verdict.kind)
+            .token("channel", verdict.channel.as_str())
+            .number("strength", u64::from(verdict.strength.0))
+            .commit("reason", verdict.reason.as_str(), &mut self.salts)
+            .commit("change", json!(change), &mut self.salts)
+            .finish()
+    }
+
+    /// A verdict that does not count.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn verdict_refused(&mut self, review: ReviewId, reviewer: PrincipalId, why: &NotCounted, now: Timestamp) -> Result<Entry, Unwritable> {
+        self.leaf(Kind::VerdictRefused, now)
+            .token("review", review)
+            .token("reviewer", reviewer)
+            .commit("why", why.to_string(), &mut self.salts)
+            .finish()
+    }
+
+    /// A review ended without a run.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn review_ended(&mut self, review: ReviewId, outcome: Outcome, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+        self.leaf(Kind::ReviewEnded, now)
+            .token("review", review)
+            .token("outcome", outcome)
+            .commit("change", json!(change), &mut self.salts)
+            .finish()
+    }
+
+    pub(crate) fn released(&mut self, review: ReviewId, run: RunId, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+        self.leaf(Kind::Released, now)
+            .token("review", review)
+            .token("run", run)
+            .commit("change", json!(change), &mut self.salts)
+            .finish()
+    }
+
+    /// A run ended. `change` is there where the store keeps the run.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn run_ended(&mut self, run: Option<RunId>, end: &crate::RunEnd, change: Option<&Change>, now: Timestamp) -> Result<Entry, Unwritable> {
+        let mut leaf = self.leaf(Kind::RunEnded, now).token("end", end.run).number("rows", end.rows);
+        if let Some(run) = run {
+            leaf = leaf.token("run", run);
+        }
+        if !end.masked.is_empty() {
+            leaf = leaf.number("masked", end.masked.values().sum());
+            leaf = leaf.commit("masked", json!(end.masked), &mut self.salts);
+        }
+        leaf = leaf.commit("detail", end.detail.as_str(), &mut self.salts);
+        if let Some(change) = change {
+            leaf = leaf.commit("change", json!(change), &mut self.salts);
+        }
+        leaf.finish()
+    }
+
+    /// The directory changed.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn directory(&mut self, by: Option<PrincipalId>, whom: PrincipalId, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+        let leaf = self.leaf(Kind::Directory, now).token("whom", whom);
+        let leaf = match by {
+            Some(by) => leaf.token("by", by),
+            None => leaf,
+        };
+        leaf.commit("change", json!(change), &mut self.salts).finish()
+    }
+}
+
+fn explained(leaf: Leaf, explained: &Explained) -> Leaf {
+    leaf.token("policy", explained.policy).tokens("rules", explained.rules.iter().map(|rule| &rule.id))
+}
+
+/// Verbs named in a leaf; the payload has all operations.
+const TOKENS: usize = 32;
