@@ -21,26 +21,10 @@ const TABLE: &[Row] = &[
     ("gate", &["model", "policy", "audit"]),
     ("identity", &["model"]),
     ("store", &["model", "policy", "gate", "audit", "identity"]),
-    (
-        "enforcement",
-        &["model", "policy", "gate", "audit", "identity", "store"],
-    ),
-    (
-        "proxy",
-        &["model", "protocol", "masking", "gate", "enforcement"],
-    ),
+    ("enforcement", &["model", "policy", "gate", "audit", "identity", "store"]),
+    ("proxy", &["model", "protocol", "masking", "gate", "enforcement"]),
     ("channels", &["model"]),
-    (
-        "console",
-        &[
-            "model",
-            "policy",
-            "gate",
-            "audit",
-            "identity",
-            "enforcement",
-        ],
-    ),
+    ("console", &["model", "policy", "gate", "audit", "identity", "enforcement"]),
     (
         "countersign",
         &[
@@ -65,18 +49,8 @@ const TABLE: &[Row] = &[
 const PURE: &[&str] = &["model", "policy", "protocol", "masking", "audit", "gate"];
 
 /// What brings a runtime, a socket or TLS.
-const IMPURE: [&str; 10] = [
-    "tokio",
-    "sqlx",
-    "reqwest",
-    "hyper",
-    "axum",
-    "rustls",
-    "tokio-rustls",
-    "socket2",
-    "mio",
-    "async-std",
-];
+const IMPURE: [&str; 10] =
+    ["tokio", "sqlx", "reqwest", "hyper", "axum", "rustls", "tokio-rustls", "socket2", "mio", "async-std"];
 
 /// One crate of the workspace as cargo describes it.
 struct Package {
@@ -101,8 +75,7 @@ enum Kind {
 /// Compares the workspace with the table.
 pub(crate) fn check() -> Result<Vec<Finding>> {
     let mut command = cargo(["metadata", "--no-deps", "--format-version", "1"]);
-    let text =
-        workspace::answer(&mut command).context("`cargo metadata` failed; run it to see why")?;
+    let text = workspace::answer(&mut command).context("`cargo metadata` failed; run it to see why")?;
     let metadata: Value = serde_json::from_str(&text).context("`cargo metadata` is not JSON")?;
     Ok(judge(&packages(&metadata)))
 }
@@ -125,11 +98,7 @@ fn packages(metadata: &Value) -> Vec<Package> {
 fn dependency(value: &Value) -> Dependency {
     Dependency {
         name: text(&value["name"]),
-        kind: if value["kind"] == "dev" {
-            Kind::Dev
-        } else {
-            Kind::Normal
-        },
+        kind: if value["kind"] == "dev" { Kind::Dev } else { Kind::Normal },
         ours: value["path"].is_string(),
     }
 }
@@ -159,17 +128,11 @@ fn judge(packages: &[Package]) -> Vec<Finding> {
     findings
 }
 
-fn judge_dependency(
-    package: &Package,
-    dependency: &Dependency,
-    packages: &[Package],
-) -> Option<String> {
+fn judge_dependency(package: &Package, dependency: &Dependency, packages: &[Package]) -> Option<String> {
     let (from, to) = (package.name.as_str(), dependency.name.as_str());
     if dependency.kind == Kind::Dev {
         let upward = dependency.ours && reaches(to, from, packages);
-        return upward.then(|| {
-            format!("dev-dependency `{to}` points up: `{to}` depends, or may depend, on `{from}`")
-        });
+        return upward.then(|| format!("dev-dependency `{to}` points up: `{to}` depends, or may depend, on `{from}`"));
     }
     if PURE.contains(&from) && IMPURE.contains(&to) {
         return Some(format!("`{from}` is pure: it may not depend on `{to}`"));
@@ -180,10 +143,7 @@ fn judge_dependency(
 }
 
 fn allowed(name: &str) -> Option<&'static [&'static str]> {
-    TABLE
-        .iter()
-        .find(|(row, _)| *row == name)
-        .map(|(_, allowed)| *allowed)
+    TABLE.iter().find(|(row, _)| *row == name).map(|(_, allowed)| *allowed)
 }
 
 /// Can `from` come to depend on `to`, by the table or by what the manifests say?
@@ -201,12 +161,7 @@ fn reaches(from: &str, to: &str, packages: &[Package]) -> bool {
         open.extend(allowed(name).unwrap_or_default());
         let found = packages.iter().find(|package| package.name == name);
         let named = found.map_or(&[][..], |package| package.dependencies.as_slice());
-        open.extend(
-            named
-                .iter()
-                .filter(|next| next.ours)
-                .map(|next| next.name.as_str()),
-        );
+        open.extend(named.iter().filter(|next| next.ours).map(|next| next.name.as_str()));
     }
     false
 }
@@ -220,10 +175,10 @@ impl Package {
 
     /// A finding at the line of the manifest that names the dependency.
     fn finding(&self, dependency: &str, message: String) -> Finding {
-        let line = self.manifest_text.lines().position(|line| {
-            line.strip_prefix(dependency)
-                .is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
-        });
+        let line = self
+            .manifest_text
+            .lines()
+            .position(|line| line.strip_prefix(dependency).is_some_and(|rest| rest.starts_with(['.', ' ', '='])));
         Finding::new(&self.manifest, line.map_or(1, |index| index + 1), message)
     }
 }

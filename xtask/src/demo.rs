@@ -13,10 +13,7 @@ use crate::workspace::{self, Profile};
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     setup::ensure(Purpose::Build)?;
     let binary = workspace::build_countersign(Profile::Dev)?;
-    let error = Command::new(&binary)
-        .arg("demo")
-        .args(without_dashes(arguments))
-        .exec();
+    let error = Command::new(&binary).arg("demo").args(without_dashes(arguments)).exec();
     Err(error).with_context(|| format!("could not start `{}`", binary.display()))
 }
 

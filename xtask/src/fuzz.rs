@@ -26,8 +26,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     need_tools()?;
     for target in targets {
         let work = folder().join("corpus-work").join(&target);
-        fs::create_dir_all(&work)
-            .with_context(|| format!("could not create {}", work.display()))?;
+        fs::create_dir_all(&work).with_context(|| format!("could not create {}", work.display()))?;
         let limit = format!("-max_total_time={}", plan.seconds);
         let mut folders = vec![work];
         folders.extend(corpus(&target));
@@ -38,10 +37,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 
 /// Runs every committed input once through its target: none may crash or hang.
 pub(crate) fn replay_corpora() -> Result<()> {
-    let with_corpus: Vec<(String, PathBuf)> = targets()?
-        .into_iter()
-        .filter_map(|target| corpus(&target).map(|folder| (target, folder)))
-        .collect();
+    let with_corpus: Vec<(String, PathBuf)> =
+        targets()?.into_iter().filter_map(|target| corpus(&target).map(|folder| (target, folder))).collect();
     if with_corpus.is_empty() {
         return Ok(());
     }
@@ -65,14 +62,9 @@ fn corpus(target: &str) -> Option<PathBuf> {
 fn targets() -> Result<Vec<String>> {
     let folder = folder().join("fuzz_targets");
     let Ok(entries) = fs::read_dir(&folder) else {
-        return Err(
-            Misuse("there are no fuzz targets yet: no `fuzz/fuzz_targets`".to_owned()).into(),
-        );
+        return Err(Misuse("there are no fuzz targets yet: no `fuzz/fuzz_targets`".to_owned()).into());
     };
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| target_name(&entry.path()))
-        .collect();
+    let mut names: Vec<String> = entries.flatten().filter_map(|entry| target_name(&entry.path())).collect();
     names.sort();
     Ok(names)
 }
@@ -88,21 +80,14 @@ fn chosen(plan: &Plan, targets: Vec<String>) -> Result<Vec<String>, Misuse> {
     match &plan.target {
         None => Ok(targets),
         Some(name) if targets.contains(name) => Ok(vec![name.clone()]),
-        Some(name) => Err(Misuse(format!(
-            "no fuzz target `{name}`; there are: {}",
-            targets.join(", ")
-        ))),
+        Some(name) => Err(Misuse(format!("no fuzz target `{name}`; there are: {}", targets.join(", ")))),
     }
 }
 
 /// rustup's cargo, not this workspace's: `+nightly` is rustup's word.
 fn nightly<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = Command::new("cargo");
-    command
-        .arg("+nightly")
-        .args(arguments)
-        .current_dir(folder())
-        .stdin(Stdio::null());
+    command.arg("+nightly").args(arguments).current_dir(folder()).stdin(Stdio::null());
     command
 }
 
@@ -114,9 +99,7 @@ fn cargo_fuzz(target: &str, folders: &[PathBuf], option: &str) -> Command {
 
 fn need_tools() -> Result<()> {
     if workspace::answer(&mut nightly(["--version"])).is_none() {
-        bail!(
-            "fuzzing needs the nightly toolchain; install it with `rustup toolchain install nightly`"
-        );
+        bail!("fuzzing needs the nightly toolchain; install it with `rustup toolchain install nightly`");
     }
     if workspace::answer(&mut nightly(["fuzz", "--version"])).is_none() {
         bail!("fuzzing needs cargo-fuzz; install it with `cargo install --locked cargo-fuzz`");
@@ -125,10 +108,7 @@ fn need_tools() -> Result<()> {
 }
 
 fn parse(arguments: &[String]) -> Result<Plan, Misuse> {
-    let mut plan = Plan {
-        target: None,
-        seconds: DEFAULT_SECONDS,
-    };
+    let mut plan = Plan { target: None, seconds: DEFAULT_SECONDS };
     let mut words = arguments.iter().map(String::as_str);
     while let Some(word) = words.next() {
         if word == "--seconds" {
@@ -145,9 +125,7 @@ fn parse(arguments: &[String]) -> Result<Plan, Misuse> {
 }
 
 fn seconds(number: &str) -> Result<u64, Misuse> {
-    number
-        .parse()
-        .map_err(|_| Misuse("`--seconds` needs a whole number".to_owned()))
+    number.parse().map_err(|_| Misuse("`--seconds` needs a whole number".to_owned()))
 }
 
 #[cfg(test)]
@@ -160,10 +138,7 @@ mod tests {
     }
 
     fn plan(target: Option<&str>, seconds: u64) -> Plan {
-        Plan {
-            target: target.map(str::to_owned),
-            seconds,
-        }
+        Plan { target: target.map(str::to_owned), seconds }
     }
 
     #[test]

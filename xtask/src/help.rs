@@ -111,10 +111,7 @@ mod tests {
     #[test]
     fn an_example_starts_with_its_own_command() {
         for task in TASKS {
-            assert!(
-                task.example
-                    .starts_with(&format!("cargo xtask {}", task.name))
-            );
+            assert!(task.example.starts_with(&format!("cargo xtask {}", task.name)));
         }
     }
 }

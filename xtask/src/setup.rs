@@ -59,10 +59,7 @@ pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
     let findings = look(purpose);
     let packages = missing_packages(&findings);
     if packages.is_empty() {
-        eprintln!(
-            "setup: all {} programs and libraries are there",
-            findings.len()
-        );
+        eprintln!("setup: all {} programs and libraries are there", findings.len());
         return Ok(());
     }
     for finding in findings.iter().filter(|finding| finding.place.is_none()) {
@@ -81,16 +78,9 @@ fn install_and_look_again(packages: &[&str], purpose: Purpose) -> Result<()> {
     let findings = look(purpose);
     let still = missing(&findings);
     if !still.is_empty() {
-        bail!(
-            "still missing after installing {}: {still} (see {})",
-            packages.join(" "),
-            install::log_file().display()
-        );
+        bail!("still missing after installing {}: {still} (see {})", packages.join(" "), install::log_file().display());
     }
-    eprintln!(
-        "setup: installed {}; nothing is missing now",
-        packages.join(" ")
-    );
+    eprintln!("setup: installed {}; nothing is missing now", packages.join(" "));
     Ok(())
 }
 
@@ -99,10 +89,7 @@ fn look(purpose: Purpose) -> Vec<Finding> {
     NEEDS
         .iter()
         .filter(|need| purpose.includes(need.purpose))
-        .map(|need| Finding {
-            need,
-            place: (need.find)(&machine),
-        })
+        .map(|need| Finding { need, place: (need.find)(&machine) })
         .collect()
 }
 
@@ -110,38 +97,26 @@ fn describe(finding: &Finding) -> String {
     let what = finding.need.what;
     match &finding.place {
         Some(place) => format!("  found    {what:<24} {place}"),
-        None => format!(
-            "  missing  {what:<24} (Debian package {})",
-            finding.need.package
-        ),
+        None => format!("  missing  {what:<24} (Debian package {})", finding.need.package),
     }
 }
 
 fn missing(findings: &[Finding]) -> String {
-    let names: Vec<&str> = findings
-        .iter()
-        .filter(|finding| finding.place.is_none())
-        .map(|finding| finding.need.what)
-        .collect();
+    let names: Vec<&str> =
+        findings.iter().filter(|finding| finding.place.is_none()).map(|finding| finding.need.what).collect();
     names.join(", ")
 }
 
 fn missing_packages(findings: &[Finding]) -> Vec<&'static str> {
-    let mut packages: Vec<&str> = findings
-        .iter()
-        .filter(|finding| finding.place.is_none())
-        .map(|finding| finding.need.package)
-        .collect();
+    let mut packages: Vec<&str> =
+        findings.iter().filter(|finding| finding.place.is_none()).map(|finding| finding.need.package).collect();
     packages.sort_unstable();
     packages.dedup();
     packages
 }
 
 fn parse(arguments: &[String]) -> Result<Request, Misuse> {
-    let mut request = Request {
-        purpose: Purpose::Test,
-        change: Change::Install,
-    };
+    let mut request = Request { purpose: Purpose::Test, change: Change::Install };
     let mut words = arguments.iter().map(String::as_str);
     while let Some(word) = words.next() {
         if word == "--check" {
@@ -161,9 +136,7 @@ fn purpose(name: &str) -> Result<Purpose, Misuse> {
     match name {
         "build" => Ok(Purpose::Build),
         "test" => Ok(Purpose::Test),
-        _ => Err(Misuse(format!(
-            "`--for` is `build` or `test`, not `{name}`"
-        ))),
+        _ => Err(Misuse(format!("`--for` is `build` or `test`, not `{name}`"))),
     }
 }
 
@@ -181,10 +154,7 @@ mod tests {
     fn setup_is_for_tests_and_installs_unless_told_otherwise() {
         assert_eq!(parsed(""), Some((Purpose::Test, Change::Install)));
         assert_eq!(parsed("--check"), Some((Purpose::Test, Change::Nothing)));
-        assert_eq!(
-            parsed("--for build"),
-            Some((Purpose::Build, Change::Install))
-        );
+        assert_eq!(parsed("--for build"), Some((Purpose::Build, Change::Install)));
         let both = Some((Purpose::Build, Change::Nothing));
         assert_eq!(parsed("--for=build --check"), both);
         assert_eq!(parsed("--for"), None);
@@ -194,10 +164,7 @@ mod tests {
 
     #[test]
     fn a_package_that_brings_many_programs_is_installed_once() {
-        let findings: Vec<Finding> = NEEDS
-            .iter()
-            .map(|need| Finding { need, place: None })
-            .collect();
+        let findings: Vec<Finding> = NEEDS.iter().map(|need| Finding { need, place: None }).collect();
         let packages = missing_packages(&findings);
         let postgres = packages.iter().filter(|name| **name == "postgresql");
         assert_eq!(postgres.count(), 1);
@@ -206,13 +173,8 @@ mod tests {
 
     #[test]
     fn what_is_there_is_not_installed() {
-        let findings: Vec<Finding> = NEEDS
-            .iter()
-            .map(|need| Finding {
-                need,
-                place: (need.what != "pgbouncer").then(String::new),
-            })
-            .collect();
+        let findings: Vec<Finding> =
+            NEEDS.iter().map(|need| Finding { need, place: (need.what != "pgbouncer").then(String::new) }).collect();
         assert_eq!(missing_packages(&findings), ["pgbouncer"]);
         assert_eq!(missing(&findings), "pgbouncer");
     }

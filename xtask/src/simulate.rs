@@ -9,10 +9,7 @@ use crate::workspace::{self, cargo};
 
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let seed = parse(arguments)?;
-    if !workspace::root()
-        .join("crates/simulation/Cargo.toml")
-        .exists()
-    {
+    if !workspace::root().join("crates/simulation/Cargo.toml").exists() {
         return Err(Misuse("`crates/simulation` does not exist yet".to_owned()).into());
     }
     let mut command = cargo(["test", "-p", "simulation"]);
@@ -26,9 +23,7 @@ fn parse(arguments: &[String]) -> Result<u64, Misuse> {
         [joined] => joined.strip_prefix("--seed=").unwrap_or_default(),
         _ => "",
     };
-    number
-        .parse()
-        .map_err(|_| Misuse("`simulate` needs `--seed N`, N a whole number".to_owned()))
+    number.parse().map_err(|_| Misuse("`simulate` needs `--seed N`, N a whole number".to_owned()))
 }
 
 #[cfg(test)]

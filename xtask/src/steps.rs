@@ -15,18 +15,11 @@ pub(crate) struct Steps {
 
 impl Steps {
     pub(crate) fn start() -> Self {
-        Self {
-            started: Instant::now(),
-            passed: Vec::new(),
-        }
+        Self { started: Instant::now(), passed: Vec::new() }
     }
 
     /// Runs one step; its failure is reported with the step's name and what passed before it.
-    pub(crate) fn run<T>(
-        &mut self,
-        name: &'static str,
-        work: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
+    pub(crate) fn run<T>(&mut self, name: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         eprintln!("== {name}");
         let began = Instant::now();
         let result = work();
@@ -53,11 +46,7 @@ impl Steps {
         if self.passed.is_empty() {
             return "nothing passed before".to_owned();
         }
-        let steps: Vec<String> = self
-            .passed
-            .iter()
-            .map(|(name, took)| format!("{name} {}", seconds(*took)))
-            .collect();
+        let steps: Vec<String> = self.passed.iter().map(|(name, took)| format!("{name} {}", seconds(*took))).collect();
         format!("passed: {}", steps.join(", "))
     }
 }
@@ -76,9 +65,7 @@ mod tests {
     fn a_failing_step_is_named_with_what_passed_before() {
         let mut steps = Steps::start();
         steps.run("first", || Ok(())).unwrap();
-        let error = steps
-            .run("second", || Err::<(), _>(anyhow!("no luck")))
-            .unwrap_err();
+        let error = steps.run("second", || Err::<(), _>(anyhow!("no luck"))).unwrap_err();
         let text = format!("{error:#}");
         assert!(text.starts_with("step `second` failed (passed: first "));
         assert!(text.ends_with("no luck"));

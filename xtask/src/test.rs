@@ -27,9 +27,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 /// All steps, each in the given run.
 pub(crate) fn everything(steps: &mut Steps) -> Result<()> {
     steps.run("setup", || setup::ensure(Purpose::Test))?;
-    steps.run("fmt", || {
-        workspace::run(&mut cargo(["fmt", "--all", "--check"]))
-    })?;
+    steps.run("fmt", || workspace::run(&mut cargo(["fmt", "--all", "--check"])))?;
     steps.run("tidy", tidy::check)?;
     steps.run("clippy", || workspace::run(&mut clippy()))?;
     steps.run("doc", || {
@@ -47,20 +45,11 @@ fn quick(steps: &mut Steps, arguments: &[String]) -> Result<()> {
     } else {
         None
     };
-    steps.run("test", || {
-        workspace::run(&mut tests(binary.as_deref(), arguments))
-    })
+    steps.run("test", || workspace::run(&mut tests(binary.as_deref(), arguments)))
 }
 
 fn clippy() -> Command {
-    cargo([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ])
+    cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
 }
 
 fn tests(binary: Option<&Path>, arguments: &[String]) -> Command {
@@ -88,10 +77,7 @@ fn packages(arguments: &[String]) -> Vec<&str> {
     while let Some(word) = words.next() {
         if word == "-p" || word == "--package" {
             found.extend(words.next().map(String::as_str));
-        } else if let Some(name) = word
-            .strip_prefix("--package=")
-            .or_else(|| word.strip_prefix("-p"))
-        {
+        } else if let Some(name) = word.strip_prefix("--package=").or_else(|| word.strip_prefix("-p")) {
             found.push(name);
         }
     }
@@ -109,10 +95,7 @@ mod tests {
     #[test]
     fn without_packages_the_whole_workspace_is_tested() {
         let line = workspace::command_line(&tests(None, &words("a_digest -- --nocapture")));
-        assert!(
-            line.ends_with(" test --workspace a_digest -- --nocapture"),
-            "{line}"
-        );
+        assert!(line.ends_with(" test --workspace a_digest -- --nocapture"), "{line}");
     }
 
     #[test]

@@ -31,11 +31,7 @@ pub(crate) struct Finding {
 
 impl Finding {
     pub(crate) fn new(path: &str, line: usize, message: String) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            message,
-        }
+        Self { path: path.to_owned(), line, message }
     }
 }
 

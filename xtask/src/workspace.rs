@@ -19,10 +19,9 @@ pub(crate) enum Profile {
 
 /// The repository's root folder.
 pub(crate) fn root() -> PathBuf {
-    let ours = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    ours.parent()
-        .map_or_else(|| ours.clone(), Path::to_path_buf)
+    let ours =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    ours.parent().map_or_else(|| ours.clone(), Path::to_path_buf)
 }
 
 /// The folder that build results and our logs go to.
@@ -44,10 +43,7 @@ where
 {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .current_dir(root())
-        .stdin(Stdio::null());
+    command.args(arguments).current_dir(root()).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(is_about_xtask) {
             command.env_remove(name);
@@ -70,9 +66,7 @@ fn is_about_xtask(variable: &str) -> bool {
 /// Runs a program to its end with output shown; an error if it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = command_line(command);
-    let status = command
-        .status()
-        .with_context(|| format!("could not start `{line}`"))?;
+    let status = command.status().with_context(|| format!("could not start `{line}`"))?;
     if !status.success() {
         bail!("`{line}` ended with {status}");
     }
@@ -81,15 +75,8 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a program quietly; its stdout, or nothing if it is missing or fails.
 pub(crate) fn answer(command: &mut Command) -> Option<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// What a person would type for this command.

@@ -82,8 +82,7 @@ impl VerifyingKey {
     }
 
     fn id(&self) -> [u8; 4] {
-        let [a, b, c, d, ..] =
-            *sha256(&[self.origin.as_bytes(), b"\n", &[ED25519], self.key.as_bytes()]).as_bytes();
+        let [a, b, c, d, ..] = *sha256(&[self.origin.as_bytes(), b"\n", &[ED25519], self.key.as_bytes()]).as_bytes();
         [a, b, c, d]
     }
 

@@ -79,7 +79,9 @@ impl Inlet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritable {
     /// A write or a sync failed; the log takes nothing more until the gateway is restarted.
-    #[error("the audit log stopped after a failed write: nothing runs until the cause is mended and the gateway restarted")]
+    #[error(
+        "the audit log stopped after a failed write: nothing runs until the cause is mended and the gateway restarted"
+    )]
     Stopped,
     /// More than the limit waits to be written.
     #[error("the audit log is behind: try again")]
@@ -109,7 +111,11 @@ impl Staged {
     /// # Errors
     /// Gives itself back while it was not.
     pub fn written(self) -> Result<Written, Self> {
-        if self.marks.written.load(Ordering::Acquire) > self.index { Ok(Written { index: self.index }) } else { Err(self) }
+        if self.marks.written.load(Ordering::Acquire) > self.index {
+            Ok(Written { index: self.index })
+        } else {
+            Err(self)
+        }
     }
 
     /// Turns into [`Recorded`] once the record is durable.
@@ -127,7 +133,6 @@ impl Staged {
 
 /// Proof that a record reached the kernel: a killed process loses nothing.
 #[derive(Debug)]
-#[must_use]
 pub struct Written {
     index: u64,
 }
@@ -142,7 +147,6 @@ impl Written {
 
 /// Proof that a record is durable.
 #[derive(Debug)]
-#[must_use]
 pub struct Recorded {
     index: u64,
 }

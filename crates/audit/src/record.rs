@@ -162,7 +162,8 @@ impl Leaf {
     pub fn finish(self) -> Result<Entry, crate::Unwritable> {
         let mut fields = self.fields;
         if !self.commitments.is_empty() {
-            fields.insert("c", self.commitments.into_iter().map(|(name, c)| (name.to_owned(), Value::from(c))).collect());
+            fields
+                .insert("c", self.commitments.into_iter().map(|(name, c)| (name.to_owned(), Value::from(c))).collect());
         }
         let mut leaf = Vec::with_capacity(192);
         write_canonical(&mut leaf, &Value::Object(fields.into_iter().map(|(n, v)| (n.to_owned(), v)).collect()));
@@ -336,11 +337,16 @@ mod tests {
     use super::*;
 
     fn sample(salts: &mut SaltSource) -> Entry {
-        Leaf::new(Kind::Execute, SessionId::from_random([255; 16]), 4_000_000_000, Timestamp::from_millis(1_795_365_989_123))
-            .number("d", 3_999_999_999)
-            .commit("action", sha256(&[b"x"]).to_string(), salts)
-            .finish()
-            .unwrap()
+        Leaf::new(
+            Kind::Execute,
+            SessionId::from_random([255; 16]),
+            4_000_000_000,
+            Timestamp::from_millis(1_795_365_989_123),
+        )
+        .number("d", 3_999_999_999)
+        .commit("action", sha256(&[b"x"]).to_string(), salts)
+        .finish()
+        .unwrap()
     }
 
     #[test]

@@ -57,7 +57,10 @@ impl Verifier {
         for checkpoint in checkpoints {
             let before = verifier.promised.insert(checkpoint.size, checkpoint.root);
             if before.is_some_and(|root| root != checkpoint.root) {
-                verifier.find(checkpoint.size, "two signed checkpoints of this size have different roots: the log was forked");
+                verifier.find(
+                    checkpoint.size,
+                    "two signed checkpoints of this size have different roots: the log was forked",
+                );
             }
         }
         verifier
@@ -81,7 +84,10 @@ impl Verifier {
             }
         }
         if bad.is_some() && self.findings.is_empty() {
-            self.find(self.tree.size(), "the record's bytes do not match its checksum: it was changed, or its file is damaged");
+            self.find(
+                self.tree.size(),
+                "the record's bytes do not match its checksum: it was changed, or its file is damaged",
+            );
         }
         used
     }
@@ -128,7 +134,8 @@ impl Verifier {
             self.find(size, "the log ends in the middle of a record");
         }
         if let Some((promised, _)) = self.promised.iter().next_back().filter(|(promised, _)| **promised > size) {
-            let what = format!("a signed checkpoint counts {promised} records, the log holds {size}: records were cut off");
+            let what =
+                format!("a signed checkpoint counts {promised} records, the log holds {size}: records were cut off");
             self.find(size, &what);
         }
         let holes: Vec<String> = self

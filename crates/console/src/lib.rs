@@ -1,1 +1,7 @@
-//! placeholder
+//! The reviewers' side: the REST API for reviews, records, checkpoints and events. People prove themselves afresh with
+//! every call; nothing here can let an action run except a verdict that the gate counts.
+
+mod api;
+mod view;
+
+pub use api::{Console, ConsoleApi};

@@ -1,1 +1,20 @@
-//! placeholder
+//! Enforcement: carries out the gate's steps. Sole caller of the store's claims and of the log's append, owner of the
+//! log's files and threads; hands each session its passage, wakes who waits. It orders nothing itself.
+
+mod directory;
+mod enforcement;
+mod follower;
+mod log;
+mod problem;
+mod session;
+mod settle;
+mod waker;
+mod writer;
+
+pub use directory::{AuthenticationFailed, Minted, NewAgent, NewPerson};
+pub use enforcement::{Enforcement, Event, Settings, Startup};
+pub use log::{LogError, Proven, ReadRecord};
+pub use problem::{PROBLEM_JSON, Problem};
+pub use session::{HeldNotice, Session, Settlement};
+pub use settle::{GivenVerdict, SettleError};
+pub use store::{FoundRecord, Proposal as StoredProposal, RecordFilter, ReviewRow, StoreError};

@@ -2,7 +2,7 @@
 
 use audit::{Entry, Kind, Leaf, SaltSource, Unwritable};
 use model::{
-    Decision, Digest, Explained, Outcome, PresenterId, PrincipalId, ReviewId, Run, RunId, SessionId, Standing, Target,
+    Decision, Digest, Explained, Outcome, PresenterId, PrincipalId, ReviewId, RunId, SessionId, Standing, Target,
     Timestamp, Verdict,
 };
 use serde_json::{Value, json};
@@ -71,7 +71,13 @@ impl Journal {
     ///
     /// # Errors
     /// If it is too large.
-    pub fn session_opened(&mut self, standing: &Standing, target: &Target, door: &str, now: Timestamp) -> Result<Entry, Unwritable> {
+    pub fn session_opened(
+        &mut self,
+        standing: &Standing,
+        target: &Target,
+        door: &str,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
         let principal = &standing.actor.principal;
         self.leaf(Kind::Session, now)
             .token("actor", principal.id)
@@ -108,7 +114,13 @@ impl Journal {
     }
 
     /// At most 200 bytes: everything that repeats is referred to by sequence number.
-    pub(crate) fn execute(&mut self, digest: &Digest, statement: u64, decision: u64, now: Timestamp) -> Result<Entry, Unwritable> {
+    pub(crate) fn execute(
+        &mut self,
+        digest: &Digest,
+        statement: u64,
+        decision: u64,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
         self.leaf(Kind::Execute, now)
             .number("d", decision)
             .number("q", statement)
@@ -168,7 +180,13 @@ impl Journal {
             .finish()
     }
 
-    pub(crate) fn presenter(&mut self, review: ReviewId, attached: Option<PresenterId>, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+    pub(crate) fn presenter(
+        &mut self,
+        review: ReviewId,
+        attached: Option<PresenterId>,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
         let leaf = self.leaf(Kind::Presenter, now).token("review", review);
         let leaf = match attached {
             Some(id) => leaf.token("presenter", id),
@@ -189,7 +207,13 @@ impl Journal {
     ///
     /// # Errors
     /// If it is too large.
-    pub fn verdict(&mut self, review: ReviewId, verdict: &Verdict, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+    pub fn verdict(
+        &mut self,
+        review: ReviewId,
+        verdict: &Verdict,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
         self.leaf(Kind::Verdict, now)
             .token("review", review)
             .token("reviewer", verdict.reviewer)
@@ -205,7 +229,13 @@ impl Journal {
     ///
     /// # Errors
     /// If it is too large.
-    pub fn verdict_refused(&mut self, review: ReviewId, reviewer: PrincipalId, why: &NotCounted, now: Timestamp) -> Result<Entry, Unwritable> {
+    pub fn verdict_refused(
+        &mut self,
+        review: ReviewId,
+        reviewer: PrincipalId,
+        why: &NotCounted,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
         self.leaf(Kind::VerdictRefused, now)
             .token("review", review)
             .token("reviewer", reviewer)
@@ -217,7 +247,13 @@ impl Journal {
     ///
     /// # Errors
     /// If it is too large.
-    pub fn review_ended(&mut self, review: ReviewId, outcome: Outcome, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+    pub fn review_ended(
+        &mut self,
+        review: ReviewId,
+        outcome: Outcome,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
         self.leaf(Kind::ReviewEnded, now)
             .token("review", review)
             .token("outcome", outcome)
@@ -225,7 +261,13 @@ impl Journal {
             .finish()
     }
 
-    pub(crate) fn released(&mut self, review: ReviewId, run: RunId, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+    pub(crate) fn released(
+        &mut self,
+        review: ReviewId,
+        run: RunId,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
         self.leaf(Kind::Released, now)
             .token("review", review)
             .token("run", run)
@@ -237,7 +279,13 @@ impl Journal {
     ///
     /// # Errors
     /// If it is too large.
-    pub fn run_ended(&mut self, run: Option<RunId>, end: &crate::RunEnd, change: Option<&Change>, now: Timestamp) -> Result<Entry, Unwritable> {
+    pub fn run_ended(
+        &mut self,
+        run: Option<RunId>,
+        end: &crate::RunEnd,
+        change: Option<&Change>,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
         let mut leaf = self.leaf(Kind::RunEnded, now).token("end", end.run).number("rows", end.rows);
         if let Some(run) = run {
             leaf = leaf.token("run", run);
@@ -257,7 +305,13 @@ impl Journal {
     ///
     /// # Errors
     /// If it is too large.
-    pub fn directory(&mut self, by: Option<PrincipalId>, whom: PrincipalId, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
+    pub fn directory(
+        &mut self,
+        by: Option<PrincipalId>,
+        whom: PrincipalId,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
         let leaf = self.leaf(Kind::Directory, now).token("whom", whom);
         let leaf = match by {
             Some(by) => leaf.token("by", by),

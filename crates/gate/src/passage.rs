@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use audit::{Entry, Recorded, Staged, Unwritable, Written};
 use model::{
-    Action, Bound, DataClass, Decision, DenyReason, Digest, GroupName, Operation, Parameter, PresenterId,
-    PrincipalId, Requirement, ReviewId, Run, RunId, SessionState, ShortCode, Standing, Statement, Target, Timestamp, limit,
+    Action, Bound, DataClass, Decision, DenyReason, Digest, GroupName, Operation, Parameter, PresenterId, PrincipalId,
+    Requirement, ReviewId, Run, RunId, SessionState, ShortCode, Standing, Statement, Target, Timestamp, limit,
 };
 use policy::{PolicySet, Question};
 
@@ -391,7 +391,12 @@ impl Passage {
     ///
     /// # Errors
     /// If it is too large.
-    pub fn handle_run_ended(&mut self, run: Option<RunId>, end: &RunEnd, now: Timestamp) -> Result<(Entry, Option<Change>), Unwritable> {
+    pub fn handle_run_ended(
+        &mut self,
+        run: Option<RunId>,
+        end: &RunEnd,
+        now: Timestamp,
+    ) -> Result<(Entry, Option<Change>), Unwritable> {
         let change = run.map(|run| Change::EndRun { run, end: end.run, at: now, detail: end.detail.clone() });
         Ok((self.journal.run_ended(run, end, change.as_ref(), now)?, change))
     }
@@ -422,7 +427,13 @@ impl Passage {
     }
 
     /// An allowed action: its records, then its clearance.
-    fn clear(&mut self, presented: Box<Presented>, digest: Digest, (decision, record): (&Arc<Decision>, Option<u64>), now: Timestamp) {
+    fn clear(
+        &mut self,
+        presented: Box<Presented>,
+        digest: Digest,
+        (decision, record): (&Arc<Decision>, Option<u64>),
+        now: Timestamp,
+    ) {
         let Some(statement) = self.statement_record(&presented, now) else { return };
         let decision = match record {
             Some(record) => record,
@@ -472,13 +483,26 @@ impl Passage {
         }
     }
 
-    fn refuse(&mut self, presented: &Presented, digest: &Digest, refusal: Refusal, decision: &Decision, now: Timestamp) {
+    fn refuse(
+        &mut self,
+        presented: &Presented,
+        digest: &Digest,
+        refusal: Refusal,
+        decision: &Decision,
+        now: Timestamp,
+    ) {
         let entry = self.journal.refused(presented, digest, (&refusal, decision.explained()), now);
         self.record(entry, Need::Written, State::Refusing(refusal));
     }
 
     /// Fresh facts for an action that needs people: attach to its open review, or open one.
-    fn open(&mut self, presented: Box<Presented>, (mut requirements, digest): (Vec<Requirement>, Digest), found: Found, now: Timestamp) {
+    fn open(
+        &mut self,
+        presented: Box<Presented>,
+        (mut requirements, digest): (Vec<Requirement>, Digest),
+        found: Found,
+        now: Timestamp,
+    ) {
         // The facts may have changed since the decision: what holds now is what is asked.
         let decision = self.bearing.decide(&presented.statement.operations, now);
         match &decision {
@@ -512,7 +536,13 @@ impl Passage {
         self.record(entry, Need::Recorded, State::Asking(held, Box::new(change)));
     }
 
-    fn refuse_unreachable(&mut self, presented: &Presented, digest: &Digest, (requirements, decision): (&[Requirement], &Decision), now: Timestamp) {
+    fn refuse_unreachable(
+        &mut self,
+        presented: &Presented,
+        digest: &Digest,
+        (requirements, decision): (&[Requirement], &Decision),
+        now: Timestamp,
+    ) {
         let Some(first) = requirements.first() else { return };
         let reason = DenyReason::QuorumUnreachable { rule: first.rule.id.clone(), group: first.group.clone() };
         let refusal = Refusal::denied(&reason, decision.explained());
@@ -548,7 +578,13 @@ impl Passage {
     }
 
     /// The review moved: wait on, tell its end, or release.
-    fn wake(&mut self, mut held: Box<Held>, review: Option<Review>, people: &BTreeMap<PrincipalId, Standing>, now: Timestamp) {
+    fn wake(
+        &mut self,
+        mut held: Box<Held>,
+        review: Option<Review>,
+        people: &BTreeMap<PrincipalId, Standing>,
+        now: Timestamp,
+    ) {
         let Some(review) = review else {
             return self.handle_unwritable("the review is not in the store");
         };
@@ -613,7 +649,8 @@ impl Passage {
         let refusal = Refusal {
             kind: RefusalKind::Drifted,
             message: format!("what was approved is not what would run: {}", drift.join("; ")),
-            hint: "put it back and run it again within the time of the approval, or run it again to ask anew".to_owned(),
+            hint: "put it back and run it again within the time of the approval, or run it again to ask anew"
+                .to_owned(),
             review: Some((held.review.case.id, held.review.case.code())),
         };
         let decision = Decision::Deny(

@@ -36,14 +36,11 @@ pub fn is_satisfied(
 
 /// Whether enough people outside `lineage` could ever countersign. `people` are the active members of the groups asked.
 #[must_use]
-pub fn is_reachable(
-    requirements: &[Requirement],
-    people: &BTreeMap<PrincipalId, Standing>,
-    lineage: &Lineage,
-) -> bool {
+pub fn is_reachable(requirements: &[Requirement], people: &BTreeMap<PrincipalId, Standing>, lineage: &Lineage) -> bool {
     let outside = people.iter().filter(|(person, _)| !lineage.contains(**person));
-    let fits: Vec<Vec<usize>> =
-        outside.map(|(_, standing)| slots_where(requirements, |requirement| is_entitled(standing, requirement))).collect();
+    let fits: Vec<Vec<usize>> = outside
+        .map(|(_, standing)| slots_where(requirements, |requirement| is_entitled(standing, requirement)))
+        .collect();
     fills_every_slot(requirements, &fits)
 }
 

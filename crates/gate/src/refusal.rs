@@ -44,7 +44,9 @@ impl Refusal {
         let rules: Vec<String> = explained
             .rules
             .iter()
-            .map(|rule| if rule.title.is_empty() { format!("`{}`", rule.id) } else { format!("`{}` ({})", rule.id, rule.title) })
+            .map(|rule| {
+                if rule.title.is_empty() { format!("`{}`", rule.id) } else { format!("`{}` ({})", rule.id, rule.title) }
+            })
             .collect();
         let by = if rules.is_empty() { String::new() } else { format!(": {}", rules.join(", ")) };
         let hint = match reason {

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-use crate::base32::{self, InvalidText};
 use crate::ReviewId;
+use crate::base32::{self, InvalidText};
 
 /// A SHA-256 value, 64 lower-case hex digits in text.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -127,6 +127,18 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The built-in target: the gateway itself.
+    #[must_use]
+    pub fn gateway() -> Self {
+        Self("countersign".into())
+    }
+
+    /// The group that owns the gateway itself.
+    #[must_use]
+    pub fn admins() -> Self {
+        Self("admins".into())
+    }
 }
 
 impl FromStr for Name {

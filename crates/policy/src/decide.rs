@@ -176,7 +176,8 @@ impl PolicySet {
         let known = entities::together(known)?;
         let must_name = |rule: &Rule| {
             (operation.verb != Verb::Unknown || rule.scope.names_action("unknown"))
-                && (operation.resource.kind != ResourceKind::Unresolved || rule.scope.names_type(ResourceKind::Unresolved))
+                && (operation.resource.kind != ResourceKind::Unresolved
+                    || rule.scope.names_type(ResourceKind::Unresolved))
                 && (question.target.name.as_str() != GATEWAY || rule.scope.names_target(GATEWAY))
         };
         let what = || format!("`{}` on {}", operation.verb, operation.resource);

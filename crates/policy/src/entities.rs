@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema,
-};
+use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema};
 use model::{DataClass, Facts, GroupName, Name, PrincipalKind, Resource, ResourceKind, Standing, Target, Timestamp};
 
 /// Cedar's names of our types and actions, parsed once.
@@ -114,14 +112,12 @@ impl Names {
     /// The review that a person is about to countersign.
     pub(crate) fn review(&self, id: &str, lineage: &[Name], target: &Target) -> Result<(EntityUid, Entity), Unsayable> {
         let uid = self.uid("Review", id)?;
-        let people = lineage.iter().map(|name| self.uid("Person", name.as_str()).map(RestrictedExpression::new_entity_uid));
+        let people =
+            lineage.iter().map(|name| self.uid("Person", name.as_str()).map(RestrictedExpression::new_entity_uid));
         let people = people.collect::<Result<Vec<_>, _>>()?;
         let attributes = HashMap::from([
             ("lineage".to_owned(), RestrictedExpression::new_set(people)),
-            (
-                "target".to_owned(),
-                RestrictedExpression::new_entity_uid(self.uid("Target", target.name.as_str())?),
-            ),
+            ("target".to_owned(), RestrictedExpression::new_entity_uid(self.uid("Target", target.name.as_str())?)),
             ("environment".to_owned(), RestrictedExpression::new_string(target.environment().to_owned())),
         ]);
         let entity = Entity::new(uid.clone(), attributes, HashSet::new()).map_err(unsayable)?;
@@ -167,4 +163,3 @@ pub(crate) fn together(entities: impl IntoIterator<Item = Entity>) -> Result<Ent
 pub(crate) fn unsayable(error: impl std::fmt::Display) -> Unsayable {
     Unsayable(error.to_string())
 }
-

@@ -42,7 +42,11 @@ pub(crate) struct Slice {
 impl Slice {
     pub(crate) fn of<'a>(rules: impl Iterator<Item = &'a Rule> + Clone) -> Self {
         let permits = rules.clone().filter(|rule| rule.lift == crate::Lift::Permit);
-        Self { whole: set_of(rules.clone()), permits: set_of(permits), reads_time: rules.clone().any(|rule| rule.reads_time) }
+        Self {
+            whole: set_of(rules.clone()),
+            permits: set_of(permits),
+            reads_time: rules.clone().any(|rule| rule.reads_time),
+        }
     }
 }
 
@@ -103,7 +107,9 @@ fn keys_of(rule: &Rule) -> Vec<(Verb, PrincipalKind, ResourceKind)> {
     let kinds = [PrincipalKind::Person, PrincipalKind::Agent, PrincipalKind::Pipeline];
     let mut keys = Vec::new();
     for verb in &rule.scope.verbs {
-        for principal in kinds.iter().filter(|kind| rule.scope.principals.is_empty() || rule.scope.principals.contains(kind)) {
+        for principal in
+            kinds.iter().filter(|kind| rule.scope.principals.is_empty() || rule.scope.principals.contains(kind))
+        {
             let named = |kind: &&ResourceKind| {
                 rule.scope.resource_types.is_empty() || rule.scope.resource_types.contains(kind.as_str())
             };

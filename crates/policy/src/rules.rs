@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
 
 use cedar_policy::{
-    ActionConstraint, Effect, EntityUid, Policy, PolicyId, PrincipalConstraint, ResourceConstraint, Schema, ValidationMode,
-    Validator,
+    ActionConstraint, Effect, EntityUid, Policy, PolicyId, PrincipalConstraint, ResourceConstraint, Schema,
+    ValidationMode, Validator,
 };
 use model::{Category, Duration, GroupName, PrincipalKind, ResourceKind, RuleHash, RuleRef, Verb, sha256};
 
@@ -168,7 +168,10 @@ fn read_lift(
 ) -> Result<Lift, (&'static str, String)> {
     let Some(group) = annotations.get("review").copied() else {
         if let Some(stray) = ["quorum", "expires"].into_iter().find(|name| annotations.contains_key(name)) {
-            return Err((stray, format!("`@{stray}` says how a review goes, but the rule has no `@review(\"group\")`")));
+            return Err((
+                stray,
+                format!("`@{stray}` says how a review goes, but the rule has no `@review(\"group\")`"),
+            ));
         }
         return Ok(match effect {
             Effect::Permit => Lift::Permit,
@@ -186,9 +189,10 @@ fn read_lift(
         name => Some(name.parse().map_err(|error| ("review", format!("{error}")))?),
     };
     let quorum = annotations.get("quorum").copied().unwrap_or("1");
-    let quorum: u32 = quorum.parse().ok().filter(|quorum| (1..=QUORUM).contains(quorum)).ok_or_else(|| {
-        ("quorum", format!("`@quorum(\"{quorum}\")` is not a number of people from 1 to {QUORUM}"))
-    })?;
+    let quorum: u32 =
+        quorum.parse().ok().filter(|quorum| (1..=QUORUM).contains(quorum)).ok_or_else(|| {
+            ("quorum", format!("`@quorum(\"{quorum}\")` is not a number of people from 1 to {QUORUM}"))
+        })?;
     let expires = annotations.get("expires").copied().unwrap_or(EXPIRES);
     let within = Duration::from_secs(30)..=Duration::from_secs(24 * 3600);
     let expires = Duration::parse(expires).filter(|time| within.contains(time)).ok_or_else(|| {

@@ -1,1 +1,155 @@
-//! placeholder
+//! The store: the log's projection plus claims, in SQLite (WAL). Changes are applied by compare-and-swap, so that of two
+//! callers one wins and the other is told. It orders nothing and decides nothing; the log is the truth.
+//! PostgreSQL will implement the same methods; nothing above this crate sees SQL.
+
+mod directory;
+mod proposals;
+mod reviews;
+mod search;
+
+use std::path::Path;
+use std::time::Duration;
+
+use gate::{Applied, Change};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqlSafeStr as _, Sqlite, Transaction};
+
+pub use directory::Credential;
+pub use proposals::Proposal;
+pub use reviews::{ReviewRow, RunRow};
+pub use search::{FoundRecord, RecordFilter, SearchIndex};
+
+/// The store of one node.
+#[derive(Debug, Clone)]
+pub struct Store {
+    write: SqlitePool,
+    read: SqlitePool,
+}
+
+/// The store failed: nothing that needs it runs.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database answered with an error.
+    #[error("the store failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Its schema could not be brought up to date.
+    #[error("the store's schema could not be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A row does not read as what it should hold.
+    #[error("the store holds a row that does not read: {0}")]
+    Corrupt(String),
+}
+
+impl Store {
+    /// Opens the store at `path`, creating it or bringing it up to date.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, is not ours, or is damaged.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // The log is what must be durable; what a crash takes from here is replayed.
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(5));
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        migrations().run(&write).await?;
+        let check: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&write).await?;
+        if check != "ok" {
+            return Err(StoreError::Corrupt(format!("{check}; restore a backup, the log replays what it lacks")));
+        }
+        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        Ok(Self { write, read })
+    }
+
+    /// Applies a change whose record has the index `record`.
+    ///
+    /// # Errors
+    /// If the database fails; then it is not known whether the change is in force, and a restart replays it.
+    pub async fn apply(&self, change: &Change, record: u64) -> Result<Applied, StoreError> {
+        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let applied = apply_in(&mut tx, change, number(record)).await?;
+        tx.commit().await?;
+        Ok(applied)
+    }
+
+    /// Records below this index are applied.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn applied_through(&self) -> Result<u64, StoreError> {
+        let value: Option<i64> =
+            sqlx::query_scalar("SELECT value FROM meta WHERE name = 'applied'").fetch_optional(&self.read).await?;
+        Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0))
+    }
+
+    /// Tells that records below `index` are applied.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn set_applied_through(&self, index: u64) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO meta (name, value) VALUES ('applied', $1)
+             ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+        )
+        .bind(number(index))
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
+    /// One more than the highest record that any row names: the log must hold that many.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn names_records_below(&self) -> Result<u64, StoreError> {
+        let highest: i64 = sqlx::query_scalar(
+            "SELECT max(coalesce((SELECT max(record) FROM principals), -1), coalesce((SELECT max(record) FROM reviews), -1),
+                        coalesce((SELECT max(record) FROM runs), -1)) + 1",
+        )
+        .fetch_one(&self.read)
+        .await?;
+        Ok(u64::try_from(highest).unwrap_or(0))
+    }
+}
+
+/// Every migration, in order; one that has been released is never edited.
+fn migrations() -> Migrator {
+    let spine = include_str!("../migrations/sqlite/0001_spine.sql").into_sql_str();
+    Migrator::with_migrations(vec![Migration::new(1, "spine".into(), MigrationType::Simple, spine, false)])
+}
+
+async fn apply_in(tx: &mut Transaction<'_, Sqlite>, change: &Change, record: i64) -> Result<Applied, StoreError> {
+    match change {
+        Change::OpenReview { review } => reviews::open(tx, review, record).await,
+        Change::AdvanceReview { id, state } => reviews::advance(tx, *id, state, record).await,
+        Change::ReleaseRun { .. } => reviews::release(tx, change, record).await,
+        Change::EndRun { run, end, at, detail } => reviews::end_run(tx, *run, *end, *at, detail).await,
+        Change::Directory { directory } => directory::change(tx, directory, record).await,
+    }
+}
+
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+fn read_text<T: std::str::FromStr>(text: &str) -> Result<T, StoreError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| StoreError::Corrupt(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

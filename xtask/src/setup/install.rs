@@ -61,11 +61,7 @@ fn by_hand(packages: &[&str]) -> String {
 /// Installs the packages; apt-get's own words go to the log.
 pub(super) fn install(packages: &[&str], rights: Rights) -> Result<()> {
     let path = log_file();
-    eprintln!(
-        "setup: installing {} with apt-get (log: {})",
-        packages.join(" "),
-        path.display()
-    );
+    eprintln!("setup: installing {} with apt-get (log: {})", packages.join(" "), path.display());
     let log = open(&path)?;
     let status = script(packages, rights)
         .stdin(Stdio::null())
@@ -75,10 +71,7 @@ pub(super) fn install(packages: &[&str], rights: Rights) -> Result<()> {
         .context("could not start the installation")?;
     if !status.success() {
         eprintln!("{}", tail(&fs::read_to_string(&path).unwrap_or_default()));
-        bail!(
-            "apt-get failed ({status}); its whole output is in {}",
-            path.display()
-        );
+        bail!("apt-get failed ({status}); its whole output is in {}", path.display());
     }
     Ok(())
 }

@@ -35,16 +35,11 @@ impl Machine {
         }
         let mut postgres = versioned_folders(Path::new("/usr/lib/postgresql"), "bin");
         postgres.extend(programs.iter().cloned());
-        Self {
-            libraries: library_folders(&programs),
-            programs,
-            postgres,
-        }
+        Self { libraries: library_folders(&programs), programs, postgres }
     }
 
     pub(super) fn program(&self, name: &str) -> Option<String> {
-        self.find_program(name)
-            .map(|path| path.display().to_string())
+        self.find_program(name).map(|path| path.display().to_string())
     }
 
     /// `cc`, if it compiles a program that includes the headers libclang will want, too.
@@ -83,16 +78,11 @@ impl Machine {
     }
 
     fn server_folder(&self) -> Option<(&PathBuf, String)> {
-        self.postgres
-            .iter()
-            .find_map(|folder| server_version(folder).map(|version| (folder, version)))
+        self.postgres.iter().find_map(|folder| server_version(folder).map(|version| (folder, version)))
     }
 
     fn find_program(&self, name: &str) -> Option<PathBuf> {
-        self.programs
-            .iter()
-            .map(|folder| folder.join(name))
-            .find(|path| is_executable(path))
+        self.programs.iter().map(|folder| folder.join(name)).find(|path| is_executable(path))
     }
 }
 
@@ -100,25 +90,18 @@ const C_PROBE: &[u8] = b"#include <stddef.h>\n#include <stdio.h>\nint main(void)
 
 /// The version of a server whose programs all stand in this folder, if it is new enough.
 fn server_version(folder: &Path) -> Option<String> {
-    let all = SERVER_PROGRAMS
-        .iter()
-        .all(|name| is_executable(&folder.join(name)));
+    let all = SERVER_PROGRAMS.iter().all(|name| is_executable(&folder.join(name)));
     if !all {
         return None;
     }
     let text = answer(Command::new(folder.join("postgres")).arg("--version"))?;
-    let version = text
-        .strip_prefix("postgres (PostgreSQL) ")?
-        .split_whitespace()
-        .next()?;
+    let version = text.strip_prefix("postgres (PostgreSQL) ")?.split_whitespace().next()?;
     (major(version)? >= OLDEST_SERVER).then(|| version.to_owned())
 }
 
 /// `15` of `15.18`, `17` of `17beta1`.
 fn major(version: &str) -> Option<u32> {
-    let end = version
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(version.len());
+    let end = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
     version[..end].parse().ok()
 }
 
@@ -197,11 +180,7 @@ fn is_libclang(path: &Path) -> bool {
 fn is_elf_of_our_width(path: &Path) -> bool {
     let mut start = [0; 5];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    let class = if cfg!(target_pointer_width = "64") {
-        2
-    } else {
-        1
-    };
+    let class = if cfg!(target_pointer_width = "64") { 2 } else { 1 };
     read.is_ok() && start == [0x7f, b'E', b'L', b'F', class]
 }
 
@@ -210,13 +189,11 @@ fn is_executable(path: &Path) -> bool {
 }
 
 fn is_wrapper(path: &Path) -> bool {
-    path.canonicalize()
-        .is_ok_and(|real| real.ends_with("pg_wrapper"))
+    path.canonicalize().is_ok_and(|real| real.ends_with("pg_wrapper"))
 }
 
 fn name_starts(path: &Path, start: &str) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with(start))
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))
 }
 
 fn children(folder: &Path) -> Vec<PathBuf> {

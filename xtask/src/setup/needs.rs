@@ -34,12 +34,7 @@ pub(super) const NEEDS: &[Need] = &[
         purpose: Purpose::Build,
         find: Machine::c_compiler,
     },
-    Need {
-        what: "libclang",
-        package: "libclang-dev",
-        purpose: Purpose::Build,
-        find: Machine::libclang,
-    },
+    Need { what: "libclang", package: "libclang-dev", purpose: Purpose::Build, find: Machine::libclang },
     Need {
         what: "PostgreSQL server >= 15",
         package: "postgresql",
@@ -64,30 +59,10 @@ pub(super) const NEEDS: &[Need] = &[
         purpose: Purpose::Test,
         find: |machine| machine.program("pgbouncer"),
     },
-    Need {
-        what: "sqlite3",
-        package: "sqlite3",
-        purpose: Purpose::Test,
-        find: |machine| machine.program("sqlite3"),
-    },
-    Need {
-        what: "python3",
-        package: "python3",
-        purpose: Purpose::Test,
-        find: |machine| machine.program("python3"),
-    },
-    Need {
-        what: "curl",
-        package: "curl",
-        purpose: Purpose::Test,
-        find: |machine| machine.program("curl"),
-    },
-    Need {
-        what: "openssl",
-        package: "openssl",
-        purpose: Purpose::Test,
-        find: |machine| machine.program("openssl"),
-    },
+    Need { what: "sqlite3", package: "sqlite3", purpose: Purpose::Test, find: |machine| machine.program("sqlite3") },
+    Need { what: "python3", package: "python3", purpose: Purpose::Test, find: |machine| machine.program("python3") },
+    Need { what: "curl", package: "curl", purpose: Purpose::Test, find: |machine| machine.program("curl") },
+    Need { what: "openssl", package: "openssl", purpose: Purpose::Test, find: |machine| machine.program("openssl") },
 ];
 
 #[cfg(test)]
@@ -96,11 +71,8 @@ mod tests {
 
     #[test]
     fn building_never_asks_for_a_server() {
-        let for_building: Vec<&str> = NEEDS
-            .iter()
-            .filter(|need| Purpose::Build.includes(need.purpose))
-            .map(|need| need.package)
-            .collect();
+        let for_building: Vec<&str> =
+            NEEDS.iter().filter(|need| Purpose::Build.includes(need.purpose)).map(|need| need.package).collect();
         assert_eq!(for_building, ["build-essential", "libclang-dev"]);
     }
 

@@ -65,10 +65,7 @@ struct Invariant<'a> {
 
 impl Invariant<'_> {
     fn names_a_test(&self, tree: &Tree) -> bool {
-        self.text
-            .iter()
-            .flat_map(|line| quoted(line))
-            .any(|words| is_test(words, tree))
+        self.text.iter().flat_map(|line| quoted(line)).any(|words| is_test(words, tree))
     }
 }
 
@@ -77,9 +74,7 @@ fn is_test(words: &str, tree: &Tree) -> bool {
     let (path, name) = words.split_once("::").unwrap_or((words, ""));
     let function = name.rsplit("::").next().unwrap_or_default();
     path.ends_with(".rs")
-        && tree.file(path).is_some_and(|file| {
-            function.is_empty() || file.text.contains(&format!("fn {function}("))
-        })
+        && tree.file(path).is_some_and(|file| function.is_empty() || file.text.contains(&format!("fn {function}(")))
 }
 
 fn invariants(text: &str) -> Vec<Invariant<'_>> {
@@ -91,11 +86,7 @@ fn invariants(text: &str) -> Vec<Invariant<'_>> {
         } else if !inside {
             continue;
         } else if let Some(number) = item_number(line) {
-            items.push(Invariant {
-                number,
-                line: index + 1,
-                text: vec![line],
-            });
+            items.push(Invariant { number, line: index + 1, text: vec![line] });
         } else if let Some(item) = items.last_mut() {
             item.text.push(line);
         }
@@ -149,19 +140,13 @@ fn exists(path: &str, tree: &Tree) -> bool {
 mod tests {
     use super::*;
 
-    const TEST: (&str, &str) = (
-        "crates/gate/tests/gate/main.rs",
-        "#[test]\nfn it_holds() {}",
-    );
+    const TEST: (&str, &str) = ("crates/gate/tests/gate/main.rs", "#[test]\nfn it_holds() {}");
 
     fn messages(documents: &[(&str, &str)]) -> Vec<String> {
         let mut files = vec![TEST];
         files.extend(documents);
         let findings = check(&Tree::of(&files));
-        findings
-            .into_iter()
-            .map(|finding| finding.message)
-            .collect()
+        findings.into_iter().map(|finding| finding.message).collect()
     }
 
     fn architecture(last: &str) -> String {
@@ -201,14 +186,8 @@ mod tests {
     #[test]
     fn a_path_in_backticks_must_exist() {
         assert!(messages(&[(README, &format!("see `{}`", TEST.0))]).is_empty());
-        assert_eq!(
-            messages(&[(README, "see `docs/gone.md`")]),
-            ["`docs/gone.md` does not exist"]
-        );
-        assert_eq!(
-            messages(&[(README, "the files `main.rs` and `gone.rs`")]).len(),
-            1
-        );
+        assert_eq!(messages(&[(README, "see `docs/gone.md`")]), ["`docs/gone.md` does not exist"]);
+        assert_eq!(messages(&[(README, "the files `main.rs` and `gone.rs`")]).len(), 1);
         assert_eq!(messages(&[(README, "see `docs/gone.md#part`")]).len(), 1);
     }
 

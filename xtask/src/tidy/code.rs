@@ -45,8 +45,7 @@ pub(super) fn without_test_modules(code: &str) -> String {
 
 /// The identifiers and keywords of a line of code; `r#type` is one of them.
 pub(super) fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|c: char| !is_word(c) && c != '#')
-        .filter(|word| !word.is_empty())
+    line.split(|c: char| !is_word(c) && c != '#').filter(|word| !word.is_empty())
 }
 
 const TEST_MARK: &str = "#[cfg(test)]";
@@ -127,9 +126,7 @@ fn string_length(rest: &str) -> Option<usize> {
     let opening = prefix + hashes + 1;
     if kind.ends_with('r') {
         let closing = format!("\"{}", "#".repeat(hashes));
-        let end = text
-            .find(&closing)
-            .map_or(text.len(), |at| at + closing.len());
+        let end = text.find(&closing).map_or(text.len(), |at| at + closing.len());
         return Some(opening + end);
     }
     (hashes == 0).then(|| opening + quoted_length(text))
@@ -150,8 +147,7 @@ fn quoted_length(text: &str) -> usize {
 fn test_module_length(marked: &str) -> Option<usize> {
     let open = marked.find('{')?;
     let mut head = words(&marked[TEST_MARK.len()..open]).filter(|word| !word.contains('#'));
-    head.find(|word| *word == "mod" || *word == "fn" || *word == "use")
-        .filter(|word| *word == "mod")?;
+    head.find(|word| *word == "mod" || *word == "fn" || *word == "use").filter(|word| *word == "mod")?;
     if marked[..open].contains(';') {
         return None;
     }

@@ -47,13 +47,8 @@ fn must_be_reached(path: &str, tree: &Tree) -> bool {
     let Some((test, inner)) = rest.split_once('/') else {
         return false;
     };
-    let is_case = inner
-        .split('/')
-        .any(|part| part == "fail" || part == "pass");
-    !is_case
-        && tree
-            .file(&format!("{package}/tests/{test}/main.rs"))
-            .is_some()
+    let is_case = inner.split('/').any(|part| part == "fail" || part == "pass");
+    !is_case && tree.file(&format!("{package}/tests/{test}/main.rs")).is_some()
 }
 
 /// What cargo compiles by itself: lib, main, binaries, tests, examples, and paths named in a manifest.
@@ -64,23 +59,18 @@ fn is_root(path: &str, tree: &Tree) -> bool {
             || is_target(rest, "bin/")
             || named_in_manifest(package, &format!("src/{rest}"), tree);
     }
-    ["tests/", "benches/", "examples/"].iter().any(|kind| {
-        path.find(&format!("/{kind}"))
-            .is_some_and(|at| is_target(&path[at + 1..], kind))
-    })
+    ["tests/", "benches/", "examples/"]
+        .iter()
+        .any(|kind| path.find(&format!("/{kind}")).is_some_and(|at| is_target(&path[at + 1..], kind)))
 }
 
 /// `bin/x.rs` or `bin/x/main.rs`.
 fn is_target(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| {
-        rest.split_once('/')
-            .is_none_or(|(_, inner)| inner == "main.rs")
-    })
+    path.strip_prefix(folder).is_some_and(|rest| rest.split_once('/').is_none_or(|(_, inner)| inner == "main.rs"))
 }
 
 fn named_in_manifest(package: &str, path: &str, tree: &Tree) -> bool {
-    tree.file(&format!("{package}/Cargo.toml"))
-        .is_some_and(|manifest| manifest.text.contains(&format!("\"{path}\"")))
+    tree.file(&format!("{package}/Cargo.toml")).is_some_and(|manifest| manifest.text.contains(&format!("\"{path}\"")))
 }
 
 /// The files that this file's `mod` declarations may mean.
@@ -100,9 +90,7 @@ fn children(file: &File, is_root: bool) -> Vec<String> {
         if let Some(module) = declared(code) {
             match named.take() {
                 Some(path) => paths.push(path),
-                None => {
-                    paths.extend([format!("{own}{module}.rs"), format!("{own}{module}/mod.rs")])
-                }
+                None => paths.extend([format!("{own}{module}.rs"), format!("{own}{module}/mod.rs")]),
             }
         }
     }
@@ -159,10 +147,7 @@ mod tests {
     fn modules_are_followed_into_folders() {
         let files = [
             ("crates/gate/src/lib.rs", "pub mod review;"),
-            (
-                "crates/gate/src/review.rs",
-                "#[cfg(test)]\nmod tests;\nmod terms;",
-            ),
+            ("crates/gate/src/review.rs", "#[cfg(test)]\nmod tests;\nmod terms;"),
             ("crates/gate/src/review/tests.rs", ""),
             ("crates/gate/src/review/terms/mod.rs", "mod deep;"),
             ("crates/gate/src/review/terms/deep.rs", ""),
@@ -173,21 +158,15 @@ mod tests {
 
     #[test]
     fn a_file_declared_only_by_a_dead_file_is_dead() {
-        let files = [
-            ("crates/gate/src/lib.rs", ""),
-            ("crates/gate/src/a.rs", "mod b;"),
-            ("crates/gate/src/a/b.rs", ""),
-        ];
+        let files =
+            [("crates/gate/src/lib.rs", ""), ("crates/gate/src/a.rs", "mod b;"), ("crates/gate/src/a/b.rs", "")];
         assert_eq!(dead(&files).len(), 2);
     }
 
     #[test]
     fn a_path_attribute_leads_to_its_file() {
         let files = [
-            (
-                "crates/gate/src/lib.rs",
-                "#[path = \"../src/x/odd.rs\"]\nmod even;",
-            ),
+            ("crates/gate/src/lib.rs", "#[path = \"../src/x/odd.rs\"]\nmod even;"),
             ("crates/gate/src/x/odd.rs", ""),
             ("crates/gate/src/even.rs", ""),
         ];
@@ -211,11 +190,8 @@ mod tests {
 
     #[test]
     fn a_test_that_is_never_compiled_is_dead() {
-        let files = [
-            ("e2e/tests/e2e/main.rs", "mod psql;"),
-            ("e2e/tests/e2e/psql.rs", ""),
-            ("e2e/tests/e2e/forgotten.rs", ""),
-        ];
+        let files =
+            [("e2e/tests/e2e/main.rs", "mod psql;"), ("e2e/tests/e2e/psql.rs", ""), ("e2e/tests/e2e/forgotten.rs", "")];
         assert_eq!(dead(&files), ["e2e/tests/e2e/forgotten.rs"]);
     }
 

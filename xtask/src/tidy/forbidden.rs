@@ -57,10 +57,7 @@ mod tests {
         assert_eq!(found(MODEL, &format!("#[{SILENCED}dead_code)]")), 1);
         assert_eq!(found(MODEL, &format!("#![{SILENCED}dead_code)]")), 1);
         assert_eq!(found(MODEL, &format!("# [ {SILENCED}dead_code)]")), 1);
-        assert_eq!(
-            found(MODEL, &format!("#[cfg_attr(test, {SILENCED}dead_code))]")),
-            1
-        );
+        assert_eq!(found(MODEL, &format!("#[cfg_attr(test, {SILENCED}dead_code))]")), 1);
         assert_eq!(found(MODEL, "#[expect(dead_code, reason = \"why\")]"), 0);
     }
 
@@ -79,10 +76,7 @@ mod tests {
     #[test]
     fn nothing_is_left_for_later_anywhere() {
         for word in UNFINISHED {
-            assert_eq!(
-                found("xtask/src/main.rs", &format!("fn f() {{ {word}) }}")),
-                1
-            );
+            assert_eq!(found("xtask/src/main.rs", &format!("fn f() {{ {word}) }}")), 1);
             assert_eq!(found(MODEL, &format!("// {word}) in a comment")), 0);
         }
     }

@@ -10,23 +10,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn judge(file: &File) -> Option<Finding> {
-    let lines = file
-        .text
-        .lines()
-        .take_while(|line| line.starts_with("//!"))
-        .count();
+    let lines = file.text.lines().take_while(|line| line.starts_with("//!")).count();
     match lines {
-        0 => Some(Finding::new(
-            &file.path,
-            1,
-            "begin the file with a `//!` header that says what it is".to_owned(),
-        )),
+        0 => Some(Finding::new(&file.path, 1, "begin the file with a `//!` header that says what it is".to_owned())),
         1..=LONGEST => None,
-        _ => Some(Finding::new(
-            &file.path,
-            LONGEST + 1,
-            format!("the header has {lines} lines; {LONGEST} are enough"),
-        )),
+        _ => Some(Finding::new(&file.path, LONGEST + 1, format!("the header has {lines} lines; {LONGEST} are enough"))),
     }
 }
 

@@ -29,11 +29,7 @@ mod tests {
 
     #[test]
     fn a_path_of_a_machine_is_found_in_any_text() {
-        for path in [
-            concat!("/wo", "rk/x"),
-            concat!("/ro", "ot/x"),
-            concat!("/ho", "me/x"),
-        ] {
+        for path in [concat!("/wo", "rk/x"), concat!("/ro", "ot/x"), concat!("/ho", "me/x")] {
             let text = format!("first\nsee {path}\n");
             assert_eq!(found("docs/notes.md", &text), 1, "{path}");
             assert_eq!(found(".ci/run", &text), 1, "{path}");

@@ -6,17 +6,7 @@ use super::Finding;
 use super::code::words;
 use super::tree::{File, Tree};
 
-const EMPTY_WORDS: [&str; 9] = [
-    "Manager",
-    "Helper",
-    "Util",
-    "Common",
-    "Misc",
-    "Info",
-    "Data",
-    "Handler",
-    "Processor",
-];
+const EMPTY_WORDS: [&str; 9] = ["Manager", "Helper", "Util", "Common", "Misc", "Info", "Data", "Handler", "Processor"];
 const EMPTY_PREFIXES: [&str; 3] = ["get_", "do_", "process_"];
 const TYPE_KEYWORDS: [&str; 5] = ["struct", "enum", "trait", "type", "union"];
 
@@ -33,9 +23,7 @@ const EXEMPT: &[(&str, &str)] = &[
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    tree.rust()
-        .flat_map(|file| file_name(file).into_iter().chain(declarations(file)))
-        .collect()
+    tree.rust().flat_map(|file| file_name(file).into_iter().chain(declarations(file))).collect()
 }
 
 /// The file is a module: its name, or its folder's if it is a `mod.rs`.
@@ -79,25 +67,19 @@ fn judge(keyword: &str, name: &str, line: &str) -> Option<String> {
 
 fn judge_type(name: &str) -> Option<String> {
     let last = last_word(name);
-    is_empty_word(last)
-        .then(|| format!("type `{name}` ends in `{last}`, which says nothing: name what it is"))
+    is_empty_word(last).then(|| format!("type `{name}` ends in `{last}`, which says nothing: name what it is"))
 }
 
 fn judge_module(name: &str) -> Option<String> {
     let last = name.rsplit('_').next()?;
     let first = last.chars().next()?.to_ascii_uppercase();
     let capital = format!("{first}{}", &last[1..]);
-    is_empty_word(&capital)
-        .then(|| format!("module `{name}` says nothing of what it holds: name what is in it"))
+    is_empty_word(&capital).then(|| format!("module `{name}` says nothing of what it holds: name what is in it"))
 }
 
 fn judge_function(name: &str) -> Option<String> {
-    let prefix = EMPTY_PREFIXES
-        .iter()
-        .find(|prefix| name.starts_with(**prefix))?;
-    Some(format!(
-        "function `{name}` begins with `{prefix}`: say what it does"
-    ))
+    let prefix = EMPTY_PREFIXES.iter().find(|prefix| name.starts_with(**prefix))?;
+    Some(format!("function `{name}` begins with `{prefix}`: say what it does"))
 }
 
 fn is_empty_word(word: &str) -> bool {
@@ -133,10 +115,7 @@ mod tests {
 
     #[test]
     fn an_empty_word_elsewhere_in_a_name_is_no_matter() {
-        assert_eq!(
-            found("struct DataRow; struct Metadata; enum Misconduct {}"),
-            0
-        );
+        assert_eq!(found("struct DataRow; struct Metadata; enum Misconduct {}"), 0);
         assert_eq!(found("let handler: Handler = make();"), 0);
     }
 

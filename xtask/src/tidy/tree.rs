@@ -32,9 +32,7 @@ impl Tree {
             let text = fs::read_to_string(root.join(&path)).ok()?;
             Some(File::new(path, text))
         });
-        Ok(Self {
-            files: files.collect(),
-        })
+        Ok(Self { files: files.collect() })
     }
 
     /// The Rust files that are ours.
@@ -49,9 +47,7 @@ impl Tree {
     #[cfg(test)]
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
         let file = |(path, text): &(&str, &str)| File::new((*path).to_owned(), (*text).to_owned());
-        Self {
-            files: files.iter().map(file).collect(),
-        }
+        Self { files: files.iter().map(file).collect() }
     }
 }
 
@@ -59,11 +55,7 @@ const OURS: [&str; 4] = ["crates/", "e2e/", "xtask/", "fuzz/"];
 
 impl File {
     fn new(path: String, text: String) -> Self {
-        Self {
-            path,
-            text,
-            code: OnceCell::new(),
-        }
+        Self { path, text, code: OnceCell::new() }
     }
 
     fn is_rust(&self) -> bool {
@@ -83,20 +75,9 @@ impl File {
 
 fn listed_by_git(root: &Path) -> Option<Vec<String>> {
     let mut git = std::process::Command::new("git");
-    git.args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ])
-    .current_dir(root);
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root);
     let listed = workspace::answer(&mut git)?;
-    let mut paths: Vec<String> = listed
-        .split('\0')
-        .filter(|path| !path.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let mut paths: Vec<String> = listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect();
     paths.sort();
     paths.dedup();
     Some(paths)
@@ -107,9 +88,7 @@ fn walk(root: &Path) -> Result<Vec<String>> {
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         let here = root.join(&folder);
-        for entry in
-            fs::read_dir(&here).with_context(|| format!("could not read {}", here.display()))?
-        {
+        for entry in fs::read_dir(&here).with_context(|| format!("could not read {}", here.display()))? {
             let entry = entry?;
             let path = folder.join(entry.file_name());
             if !entry.file_type()?.is_dir() {

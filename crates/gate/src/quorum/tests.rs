@@ -19,8 +19,7 @@ fn naive(requirements: &[Requirement], people: &[BTreeSet<usize>]) -> bool {
         }
         false
     }
-    let slots: Vec<usize> =
-        requirements.iter().enumerate().flat_map(|(at, r)| vec![at; r.quorum as usize]).collect();
+    let slots: Vec<usize> = requirements.iter().enumerate().flat_map(|(at, r)| vec![at; r.quorum as usize]).collect();
     fill(&slots, people, &mut vec![false; people.len()])
 }
 

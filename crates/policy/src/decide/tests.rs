@@ -188,9 +188,18 @@ fn mistakes_are_told_with_file_line_and_column() {
     let cases = [
         ("permit (principal, action, resource);", "rules.cedar:1:1: every rule needs an `@id"),
         ("@id(\"a\")\n@reviw(\"dba\")\nforbid (principal, action, resource);", "rules.cedar:2:1: `@reviw` is not"),
-        ("@id(\"a\")\n@review(\"dba\")\npermit (principal, action, resource);", "rules.cedar:2:1: `@review` belongs on"),
-        ("@id(\"a\") @review(\"dba\") @quorum(\"0\") forbid (principal, action, resource);", "rules.cedar:1:25: `@quorum"),
-        ("@id(\"a\") @review(\"dba\") @expires(\"5s\") forbid (principal, action, resource);", "rules.cedar:1:25: `@expires"),
+        (
+            "@id(\"a\")\n@review(\"dba\")\npermit (principal, action, resource);",
+            "rules.cedar:2:1: `@review` belongs on",
+        ),
+        (
+            "@id(\"a\") @review(\"dba\") @quorum(\"0\") forbid (principal, action, resource);",
+            "rules.cedar:1:25: `@quorum",
+        ),
+        (
+            "@id(\"a\") @review(\"dba\") @expires(\"5s\") forbid (principal, action, resource);",
+            "rules.cedar:1:25: `@expires",
+        ),
         ("@id(\"a\") @quorum(\"2\") forbid (principal, action, resource);", "rules.cedar:1:10: `@quorum` says how"),
         (
             "@id(\"a\") permit (principal, action, resource);\n@id(\"a\") forbid (principal, action, resource);",
@@ -257,7 +266,8 @@ fn the_sliced_answer_is_the_answer_of_the_whole_set() {
                 let request = request(&asker.uid, &action.uid(), &uid, context).unwrap();
                 let known = asker.entities.iter().cloned().chain([action.clone()]).chain(entity);
                 let known = entities::together(known).unwrap();
-                let question = Question { standing: &standing, target: &target, operations: &[], now: Timestamp::from_millis(0) };
+                let question =
+                    Question { standing: &standing, target: &target, operations: &[], now: Timestamp::from_millis(0) };
                 let slice = set.slice(&question, &operation, &asker, &uid);
                 let whole = set.authorizer.is_authorized(&request, &everything.whole, &known);
                 let sliced = set.authorizer.is_authorized(&request, &slice.whole, &known);

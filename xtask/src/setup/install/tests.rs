@@ -40,11 +40,7 @@ impl System {
     }
 
     fn install(&self) -> ExitStatus {
-        let path = format!(
-            "{}:{}",
-            self.0.join("bin").display(),
-            env::var("PATH").unwrap()
-        );
+        let path = format!("{}:{}", self.0.join("bin").display(), env::var("PATH").unwrap());
         script(&["pgbouncer", "sqlite3"], Rights::Root)
             .env("PATH", path)
             .env("SETUP_ROOT", &self.0)
@@ -71,14 +67,8 @@ fn services_and_clusters_are_denied_while_packages_are_installed() {
     system.apt(0);
     assert!(system.install().success());
     let seen = system.read("seen").unwrap();
-    assert!(
-        seen.starts_with("policy 101\ncreate_main_cluster = false\n"),
-        "{seen}"
-    );
-    assert!(
-        seen.contains("noninteractive install -y --no-install-recommends"),
-        "{seen}"
-    );
+    assert!(seen.starts_with("policy 101\ncreate_main_cluster = false\n"), "{seen}");
+    assert!(seen.contains("noninteractive install -y --no-install-recommends"), "{seen}");
     assert!(seen.ends_with("pgbouncer sqlite3\n"), "{seen}");
 }
 
@@ -108,10 +98,7 @@ fn a_policy_that_denies_already_stays() {
     system.write(POLICY, DENIES);
     assert!(system.install().success());
     let seen = system.read("seen").unwrap();
-    assert!(
-        seen.starts_with("by the administrator\npolicy 101"),
-        "{seen}"
-    );
+    assert!(seen.starts_with("by the administrator\npolicy 101"), "{seen}");
     assert_eq!(system.read(POLICY).as_deref(), Some(DENIES));
 }
 
@@ -146,8 +133,5 @@ fn sudo_never_asks_for_a_password() {
 fn the_end_of_a_long_log_is_shown() {
     let log: String = (1..=50).map(|n| format!("line {n}\n")).collect();
     let shown = tail(&log);
-    assert!(
-        shown.starts_with("line 31\n") && shown.ends_with("line 50"),
-        "{shown}"
-    );
+    assert!(shown.starts_with("line 31\n") && shown.ends_with("line 50"), "{shown}");
 }

@@ -23,11 +23,7 @@ impl Scratch {
     }
 
     fn script(&self, name: &str, says: &str) -> PathBuf {
-        self.file(
-            name,
-            format!("#!/bin/sh\necho '{says}'\n").as_bytes(),
-            0o755,
-        )
+        self.file(name, format!("#!/bin/sh\necho '{says}'\n").as_bytes(), 0o755)
     }
 
     fn server(&self, folder: &str, says: &str) {
@@ -59,26 +55,15 @@ fn a_file_that_cannot_be_run_is_not_a_program() {
     scratch.file("bin/curl", b"#!/bin/sh\n", 0o644);
     assert_eq!(scratch.machine().program("curl"), None);
     let path = scratch.file("bin/curl", b"#!/bin/sh\n", 0o755);
-    assert_eq!(
-        scratch.machine().program("curl"),
-        Some(path.display().to_string())
-    );
+    assert_eq!(scratch.machine().program("curl"), Some(path.display().to_string()));
 }
 
 #[test]
 fn libclang_is_found_by_each_of_its_names() {
-    for name in [
-        "libclang.so",
-        "libclang-14.so",
-        "libclang.so.1",
-        "libclang-14.so.13",
-    ] {
+    for name in ["libclang.so", "libclang-14.so", "libclang.so.1", "libclang-14.so.13"] {
         let scratch = Scratch::new(name);
         let path = scratch.file(&format!("lib/{name}"), ELF, 0o644);
-        assert_eq!(
-            scratch.machine().libclang(),
-            Some(path.display().to_string())
-        );
+        assert_eq!(scratch.machine().libclang(), Some(path.display().to_string()));
     }
 }
 

@@ -1,0 +1,195 @@
+//! What people are shown: a review whole and unambiguous, a record with its proof. Actor's text only as visible text.
+
+use std::collections::BTreeMap;
+
+use enforcement::{FoundRecord, Proven, ReviewRow};
+use gate::{Phase, Review};
+use model::{Format, Parameter, PrincipalId, Standing, Visible, contains_hidden};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// A review as people see it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReviewView {
+    id: String,
+    /// The code to compare on every surface.
+    code: String,
+    /// `pending`, `approved`, `released`, or how it ended: `rejected`, `expired`, `lapsed`, `withdrawn`.
+    state: String,
+    actor: String,
+    actor_kind: String,
+    target: String,
+    /// Groups asked, with how many people of each.
+    asks: Vec<Ask>,
+    /// RFC 3339.
+    opened_at: String,
+    /// RFC 3339.
+    expires_at: String,
+    /// The run: `released`, `succeeded`, `failed`, `uncertain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    /// Present when a review is shown whole.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    whole: Option<Whole>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Ask {
+    rule: String,
+    title: String,
+    group: String,
+    quorum: u32,
+}
+
+/// Everything that an approval binds, and what it does not.
+#[derive(Debug, Serialize)]
+struct Whole {
+    digest: String,
+    /// The statement with nothing hidden.
+    statement: String,
+    /// Whether it held characters that a screen would hide or confuse: they are shown as `\u{…}`.
+    had_hidden_characters: bool,
+    parameters: Vec<String>,
+    operations: Vec<String>,
+    /// State of the session that changes meaning.
+    session: Value,
+    names: Vec<String>,
+    /// The actor's own words: quoted, not vouched for.
+    reason: String,
+    /// People behind the action; none of them may settle it.
+    lineage: Vec<String>,
+    verdicts: Vec<Value>,
+    policy: String,
+    not_bound: &'static str,
+}
+
+/// A record of the log.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecordView {
+    index: u64,
+    /// The leaf, as it is hashed.
+    #[schema(value_type = Object)]
+    leaf: Value,
+    /// The inclusion proof, lowest sibling first, as hex.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    proof: Vec<String>,
+    /// The signed note that the proof leads to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<String>,
+}
+
+/// Whether a review is this person's business: they may settle it, or stand behind it.
+pub(crate) fn concerns(review: &Review, person: &Standing) -> bool {
+    let asked = review.case.requirements.iter().any(|asked| person.groups.contains(&asked.group));
+    asked || review.case.action.actor.lineage.contains(person.actor.principal.id)
+}
+
+pub(crate) fn summary(row: &ReviewRow) -> ReviewView {
+    let case = &row.review.case;
+    let principal = &case.action.actor.principal;
+    ReviewView {
+        id: case.id.to_string(),
+        code: case.code().to_string(),
+        state: state_word(&row.review.state.phase).to_owned(),
+        actor: principal.name.to_string(),
+        actor_kind: principal.kind.to_string(),
+        target: case.action.target.to_string(),
+        asks: case.requirements.iter().map(Ask::from).collect(),
+        opened_at: case.opened_at.to_string(),
+        expires_at: case.expires_at.to_string(),
+        run: row.run.as_ref().map(|run| run.state.clone()),
+        whole: None,
+    }
+}
+
+impl From<&model::Requirement> for Ask {
+    fn from(asked: &model::Requirement) -> Self {
+        let rule = &asked.rule;
+        Self { rule: rule.id.clone(), title: rule.title.clone(), group: asked.group.to_string(), quorum: asked.quorum }
+    }
+}
+
+pub(crate) fn whole(row: &ReviewRow, people: &BTreeMap<PrincipalId, Standing>) -> ReviewView {
+    let case = &row.review.case;
+    let action = &case.action;
+    let name = |id: PrincipalId| {
+        people.get(&id).map_or_else(|| id.to_string(), |person| person.actor.principal.name.to_string())
+    };
+    let verdict = |verdict: &model::Verdict| {
+        json!({
+            "reviewer": name(verdict.reviewer), "verdict": verdict.kind, "reason": Visible(&verdict.reason).to_string(),
+            "at": verdict.at.to_string(), "channel": verdict.channel, "strength": verdict.strength,
+        })
+    };
+    let operations = action.statement.operations.iter().map(|operation| {
+        let categories: Vec<_> = operation.verb.categories().iter().map(|category| category.as_str()).collect();
+        let resource = operation.resource.to_string();
+        format!("{} on {} ({})", operation.verb, Visible(&resource), categories.join(", "))
+    });
+    let whole = Whole {
+        digest: case.digest.to_string(),
+        statement: Visible(&action.statement.text).to_string(),
+        had_hidden_characters: contains_hidden(&action.statement.text),
+        parameters: action.parameters.iter().map(parameter).collect(),
+        operations: operations.collect(),
+        session: json!(action.state),
+        names: action.statement.bound.iter().map(|bound| format!("{} = {}", bound.name, bound.identity)).collect(),
+        reason: Visible(&case.reason).to_string(),
+        lineage: action.actor.lineage.people().map(name).collect(),
+        verdicts: row.review.state.verdicts.iter().map(verdict).collect(),
+        policy: case.policy.to_string(),
+        not_bound: "code that the statement calls through views, triggers and functions, and the data it reads, may change before it runs",
+    };
+    ReviewView { whole: Some(whole), ..summary(row) }
+}
+
+fn parameter(parameter: &Parameter) -> String {
+    let Some(bytes) = &parameter.value else { return "NULL".to_owned() };
+    if parameter.kind == "credential" {
+        return "(a credential, bound but not shown)".to_owned();
+    }
+    match (parameter.format, std::str::from_utf8(bytes)) {
+        (Format::Text, Ok(text)) => format!("{} '{}'", parameter.kind, Visible(text)),
+        _ => {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{} in binary: {hex}", parameter.kind)
+        }
+    }
+}
+
+const fn state_word(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Pending => "pending",
+        Phase::Approved { .. } => "approved",
+        Phase::Claimed { .. } => "released",
+        Phase::Ended { outcome, .. } => outcome.as_str(),
+    }
+}
+
+pub(crate) fn principal(standing: &Standing) -> Value {
+    let principal = &standing.actor.principal;
+    json!({
+        "id": principal.id, "name": principal.name, "kind": principal.kind, "groups": standing.groups,
+        "owner": standing.owner.as_ref().map(|owner| &owner.name), "active": standing.active,
+    })
+}
+
+impl From<FoundRecord> for RecordView {
+    fn from(found: FoundRecord) -> Self {
+        let leaf = serde_json::from_str(&found.leaf).unwrap_or(Value::Null);
+        Self { index: found.index, leaf, proof: Vec::new(), checkpoint: None }
+    }
+}
+
+impl From<Proven> for RecordView {
+    fn from(proven: Proven) -> Self {
+        Self {
+            index: proven.record.index,
+            leaf: serde_json::from_slice(&proven.record.leaf).unwrap_or(Value::Null),
+            proof: proven.path.iter().map(ToString::to_string).collect(),
+            checkpoint: Some(proven.checkpoint),
+        }
+    }
+}

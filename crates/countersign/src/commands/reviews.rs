@@ -1,0 +1,174 @@
+//! `countersign reviews`: what waits for people, shown whole, and settled with a passphrase typed for each verdict.
+
+use clap::{Args, Subcommand};
+use futures_util::StreamExt as _;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{AsPerson, tell};
+use crate::terminal::{self, BOLD, DIM, YELLOW, paint, shown};
+
+/// List, show and settle reviews.
+#[derive(Debug, Subcommand)]
+pub(super) enum Reviews {
+    /// List reviews that concern you.
+    List {
+        /// Settled ones too.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        person: AsPerson,
+    },
+    /// Show a review whole: what will run, for whom, on what.
+    Show {
+        /// The review's id.
+        id: String,
+        #[command(flatten)]
+        person: AsPerson,
+    },
+    /// Approve. You type your passphrase for this verdict alone.
+    Approve(Settle),
+    /// Reject. One rejection is enough.
+    Reject(Settle),
+    /// Take an action of yours, or of your agent, back.
+    Withdraw {
+        /// The review's id.
+        id: String,
+        #[command(flatten)]
+        person: AsPerson,
+    },
+    /// Watch reviews as they come and go.
+    Watch {
+        #[command(flatten)]
+        person: AsPerson,
+    },
+}
+
+/// A verdict.
+#[derive(Debug, Args)]
+pub(super) struct Settle {
+    /// The review's id.
+    id: String,
+    /// The code that you were shown, such as `7KQ2-M4XD`.
+    #[arg(long)]
+    code: String,
+    /// Why.
+    #[arg(long, default_value = "")]
+    reason: String,
+    #[command(flatten)]
+    person: AsPerson,
+}
+
+impl Reviews {
+    pub(super) async fn run(self, json: bool) -> anyhow::Result<()> {
+        match self {
+            Self::List { all, person } => {
+                let state = if all { "all" } else { "open" };
+                let page = person.client()?.get(&format!("/api/v1/reviews?state={state}")).await?;
+                tell(json, &page, listed);
+            }
+            Self::Show { id, person } => {
+                let review = person.client()?.get(&format!("/api/v1/reviews/{id}")).await?;
+                tell(json, &review, whole);
+            }
+            Self::Approve(settle) => settle.run("approve", json).await?,
+            Self::Reject(settle) => settle.run("reject", json).await?,
+            Self::Withdraw { id, person } => {
+                let review = person.client()?.post(&format!("/api/v1/reviews/{id}/withdraw"), &json!({})).await?;
+                tell(json, &review, settled);
+            }
+            Self::Watch { person } => watch(&person, json).await?,
+        }
+        Ok(())
+    }
+}
+
+impl Settle {
+    async fn run(self, verdict: &str, json: bool) -> anyhow::Result<()> {
+        let body = json!({"verdict": verdict, "reason": self.reason, "code": self.code, "channel": "cli"});
+        let review = self.person.client()?.post(&format!("/api/v1/reviews/{}/verdicts", self.id), &body).await?;
+        tell(json, &review, settled);
+        Ok(())
+    }
+}
+
+async fn watch(person: &AsPerson, json: bool) -> anyhow::Result<()> {
+    let response = person.client()?.send(Method::GET, "/api/v1/events", None).await?;
+    if !response.status().is_success() {
+        return Err(crate::failure::Problem::of(response.json().await?).into());
+    }
+    let mut chunks = response.bytes_stream();
+    let mut held = String::new();
+    while let Some(chunk) = chunks.next().await {
+        held.push_str(&String::from_utf8_lossy(&chunk?));
+        while let Some((line, rest)) = held.split_once('\n') {
+            if let Some(event) =
+                line.strip_prefix("data:").and_then(|data| serde_json::from_str::<Value>(data.trim()).ok())
+            {
+                tell(json, &event, settled);
+            }
+            held = rest.to_owned();
+        }
+    }
+    anyhow::bail!("the gateway ended the stream")
+}
+
+fn settled(review: &Value) -> String {
+    let at = |name: &str| shown(review.get(name));
+    format!("{}  {}  {} on {}  {}", paint(&at("code"), BOLD), at("state"), at("actor"), at("target"), at("run"))
+}
+
+fn listed(page: &Value) -> String {
+    let head = ["code", "state", "actor", "target", "expires_at", "id"].map(str::to_owned);
+    let items = page.get("items").and_then(Value::as_array);
+    let row = |item: &Value| head.iter().map(|name| shown(item.get(name))).collect();
+    let rows: Vec<Vec<String>> = items.into_iter().flatten().map(row).collect();
+    if rows.is_empty() { "nothing waits for you".to_owned() } else { terminal::table(&head, &rows) }
+}
+
+/// A review as a reviewer must see it: the exact action first, the actor's words last and quoted.
+pub(super) fn whole(review: &Value) -> String {
+    let at = |name: &str| shown(review.get(name));
+    let mut text = format!(
+        "{}  {}\n  actor     {} ({}), for {}\n  target    {}\n",
+        paint(&at("code"), BOLD),
+        at("state"),
+        at("actor"),
+        at("actor_kind"),
+        at("lineage"),
+        at("target")
+    );
+    for (name, label) in [("operations", "does"), ("names", "bound to"), ("parameters", "values")] {
+        for line in review.get(name).and_then(Value::as_array).into_iter().flatten() {
+            text.push_str(&format!("  {label:<9} {}\n", shown(Some(line))));
+        }
+    }
+    text.push_str("  statement\n");
+    at("statement").lines().for_each(|line| text.push_str(&format!("    {}\n", paint(line, YELLOW))));
+    if at("had_hidden_characters") == "true" {
+        text.push_str(&paint("  it held characters that a screen would hide: they are shown as \\u{…}\n", "31"));
+    }
+    for ask in review.get("asks").and_then(Value::as_array).into_iter().flatten() {
+        let part = |name: &str| shown(ask.get(name));
+        text.push_str(&format!(
+            "  asks      {} of {}: {} ({})\n",
+            part("quorum"),
+            part("group"),
+            part("title"),
+            part("rule")
+        ));
+    }
+    for verdict in review.get("verdicts").and_then(Value::as_array).into_iter().flatten() {
+        let part = |name: &str| shown(verdict.get(name));
+        text.push_str(&format!("  verdict   {} by {}: {}\n", part("verdict"), part("reviewer"), part("reason")));
+    }
+    if !at("reason").is_empty() {
+        text.push_str(&format!("  the actor says: \u{201c}{}\u{201d}\n", at("reason")));
+    }
+    text.push_str(&format!(
+        "  expires   {}\n  {}\n",
+        at("expires_at"),
+        paint(&format!("not bound: {}", at("not_bound")), DIM)
+    ));
+    text
+}

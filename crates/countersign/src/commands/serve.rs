@@ -1,0 +1,37 @@
+//! `countersign serve`: the gateway, until it is told to stop.
+
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::WithConfig;
+use crate::{config, gateway};
+
+/// Run the gateway.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    config: WithConfig,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let config = config::read(&self.config.config)?;
+        let mut running = gateway::start(&config).await?;
+        println!("listening on http://{}", running.address);
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+        running.tasks.abort_all();
+        // What is staged reaches the disk: the writer ends when the last session has gone.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Ok(())
+    }
+}

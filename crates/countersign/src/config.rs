@@ -1,0 +1,260 @@
+//! `countersign.toml`: read strictly, every mistake with its line and column, every secret a reference, every path
+//! relative to the file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use model::{DataClass, GroupName, Labels, Name, Target, TargetKind, TargetVersion, sha256};
+use policy::{PolicySet, SourceFile};
+use serde::Deserialize;
+
+/// The configuration, read and checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) store: PathBuf,
+    pub(crate) log: PathBuf,
+    pub(crate) keys: PathBuf,
+    pub(crate) policies: PathBuf,
+    pub(crate) targets: Vec<ConfiguredTarget>,
+}
+
+/// One target with where it is.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfiguredTarget {
+    pub(crate) target: Target,
+    pub(crate) place: Place,
+}
+
+/// Where a target is.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// A SQLite file.
+    File(PathBuf),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawConfig {
+    #[serde(default)]
+    gateway: RawGateway,
+    #[serde(default)]
+    target: Vec<toml::Spanned<RawTarget>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct RawGateway {
+    listen: SocketAddr,
+    store: String,
+    audit: String,
+    keys: PathBuf,
+    policies: PathBuf,
+}
+
+impl Default for RawGateway {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7700)),
+            store: "sqlite:data/countersign.db".to_owned(),
+            audit: "file:data/log".to_owned(),
+            keys: "keys".into(),
+            policies: "policies".into(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawTarget {
+    name: Name,
+    kind: String,
+    upstream: String,
+    owner: GroupName,
+    #[serde(default)]
+    labels: Labels,
+    #[serde(default)]
+    classify: BTreeMap<String, DataClass>,
+}
+
+/// Reads the file and everything it names.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Config> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read `{}`: `countersign init` makes one", path.display()))?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let raw: RawConfig = toml::from_str(&text).map_err(|error| {
+        let (line, column) = error.span().map_or((1, 1), |span| place_of(&text, span.start));
+        anyhow::anyhow!("{}:{line}:{column}: {}", path.display(), with_suggestion(error.message()))
+    })?;
+    let mut targets = vec![gateway_itself()];
+    for raw in raw.target {
+        let (line, column) = place_of(&text, raw.span().start);
+        let read = read_target(raw.into_inner(), &folder);
+        let target = read.with_context(|| format!("{}:{line}:{column}", path.display()))?;
+        if targets.iter().any(|known| known.target.name == target.target.name) {
+            bail!("{}:{line}:{column}: two targets are named `{}`", path.display(), target.target.name);
+        }
+        targets.push(target);
+    }
+    let gateway = raw.gateway;
+    Ok(Config {
+        listen: gateway.listen,
+        store: folder.join(scheme(&gateway.store, "sqlite:", "store")?),
+        log: folder.join(scheme(&gateway.audit, "file:", "audit")?),
+        keys: folder.join(gateway.keys),
+        policies: folder.join(gateway.policies),
+        targets,
+    })
+}
+
+fn scheme<'a>(text: &'a str, expected: &str, key: &str) -> anyhow::Result<&'a str> {
+    text.strip_prefix(expected)
+        .with_context(|| format!("`{key} = \"{text}\"` is not supported by this build: use `{expected}PATH`"))
+}
+
+/// The built-in target: the gateway itself.
+fn gateway_itself() -> ConfiguredTarget {
+    let mut target = Target {
+        name: Name::gateway(),
+        kind: TargetKind::Gateway,
+        owner: Name::admins(),
+        labels: Labels::from([("environment".to_owned(), "production".to_owned())]),
+        classify: BTreeMap::new(),
+        version: TargetVersion(sha256(&[])),
+    };
+    target.version = target.version_of("", "");
+    ConfiguredTarget { target, place: Place::File(PathBuf::new()) }
+}
+
+fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget> {
+    let kind = raw.kind.parse().ok().filter(|kind| *kind == TargetKind::Sqlite);
+    let kind = kind.with_context(|| format!("kind `{}` is not supported by this build: use `sqlite`", raw.kind))?;
+    if raw.name == Name::gateway() {
+        bail!("the name `{}` is the gateway's own", raw.name);
+    }
+    let path = scheme(&raw.upstream, "sqlite:", "upstream")?;
+    let classify: BTreeMap<_, _> =
+        raw.classify.into_iter().map(|(column, class)| (column.to_lowercase(), class)).collect();
+    if let Some(wrong) = classify.keys().find(|column| column.split('.').count() != 2) {
+        bail!("`{wrong}` is not a column of a SQLite target: write `table.column`");
+    }
+    let (name, owner, labels) = (raw.name, raw.owner, raw.labels);
+    let mut target = Target { name, kind, owner, labels, classify, version: TargetVersion(sha256(&[])) };
+    target.version = target.version_of(&raw.upstream, "");
+    Ok(ConfiguredTarget { target, place: Place::File(folder.join(path)) })
+}
+
+impl Config {
+    /// Loads the policies with the classes that the targets declare.
+    pub(crate) fn load_policies(&self) -> anyhow::Result<PolicySet> {
+        let listing = std::fs::read_dir(&self.policies)
+            .with_context(|| format!("cannot read the policies in `{}`", self.policies.display()))?;
+        let mut paths = listing.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "cedar"));
+        paths.sort();
+        if paths.is_empty() {
+            bail!("there are no policies in `{}`: without one, nothing is permitted", self.policies.display());
+        }
+        let file = |path: &PathBuf| {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            Ok(SourceFile { name: path.display().to_string(), text })
+        };
+        let files = paths.iter().map(file).collect::<anyhow::Result<Vec<_>>>()?;
+        let classes: BTreeSet<DataClass> =
+            self.targets.iter().flat_map(|target| target.target.classify.values().cloned()).collect();
+        PolicySet::load(&files, &classes).map_err(|errors| {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("the policies do not validate:\n{}", lines.join("\n"))
+        })
+    }
+}
+
+fn place_of(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());
+    (before.matches('\n').count() + 1, column + 1)
+}
+
+/// Adds the known key that is nearest to a mistyped one.
+fn with_suggestion(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let nearest = quoted.next().and_then(|wrong| {
+        let near = quoted.map(|known| (distance(wrong, known), known)).min()?;
+        (near.0 <= 1 + wrong.len() / 4).then_some(near.1)
+    });
+    match nearest.filter(|_| message.starts_with("unknown")) {
+        Some(known) => format!("{message}; did you mean `{known}`?"),
+        None => message.to_owned(),
+    }
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, to) in b.chars().enumerate() {
+            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
+            let swapped = at(&row, j) + usize::from(from != to);
+            next.push(swapped.min(at(&row, j + 1) + 1).min(at(&next, j) + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> anyhow::Result<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("countersign.toml");
+        std::fs::write(&path, text).unwrap();
+        read(&path)
+    }
+
+    fn refused(text: &str) -> String {
+        let error = format!("{:#}", read_text(text).unwrap_err());
+        error.split_once("countersign.toml:").map_or(error.clone(), |(_, rest)| rest.to_owned())
+    }
+
+    #[test]
+    fn an_empty_file_is_the_embedded_default() {
+        let config = read_text("").unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:7700");
+        assert_eq!(config.targets.len(), 1);
+    }
+
+    #[test]
+    fn mistakes_point_at_their_line_and_suggest() {
+        assert!(refused("[gateway]\nlisen = \"127.0.0.1:1\"").starts_with("2:1: unknown field `lisen`"));
+        assert!(refused("[gateway]\nlisen = \"127.0.0.1:1\"").ends_with("did you mean `listen`?"));
+        assert!(refused("[gateway\n").starts_with("1:"));
+        let target = "[[target]]\nname = \"shop\"\nkind = \"sqlite\"\nupstream = \"sqlite:a.db\"\nowner = \"dba\"\n";
+        assert!(refused(&format!("{target}\n{target}")).contains("two targets are named `shop`"));
+        assert!(refused(&target.replace("sqlite\"\nup", "oracle\"\nup")).contains("kind `oracle` is not supported"));
+        assert!(refused(&target.replace("shop", "countersign")).contains("the gateway's own"));
+        assert!(refused(&target.replace("\"dba\"", "\"DBA\"")).contains("`DBA` is not a name"));
+        let classified = format!("{target}[target.classify]\n\"email\" = \"email\"\n");
+        assert!(refused(&classified).contains("write `table.column`"));
+    }
+
+    #[test]
+    fn the_version_of_a_target_follows_everything_that_changes_its_meaning() {
+        let target = "[[target]]\nname = \"shop\"\nkind = \"sqlite\"\nupstream = \"sqlite:a.db\"\nowner = \"dba\"\n";
+        let version = |text: &str| read_text(text).unwrap().targets[1].target.version;
+        let same = version(target);
+        assert_eq!(same, version(target));
+        for changed in [
+            target.replace("a.db", "b.db"),
+            target.replace("dba", "dbb"),
+            format!("{target}[target.labels]\nenvironment = \"production\"\n"),
+            format!("{target}[target.classify]\n\"a.b\" = \"email\"\n"),
+        ] {
+            assert_ne!(same, version(&changed), "{changed}");
+        }
+    }
+}

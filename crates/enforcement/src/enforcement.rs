@@ -1,0 +1,528 @@
+//! The node: its log, store, policy and targets, opened together and held together. A start replays what the store has
+//! not applied, tells what a crash left uncertain, and refuses a log or store it cannot vouch for (invariant 5).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use audit::{Committed, Entry, Kind, Recorded, SigningKey, Unwritable, VerifyingKey, open_payload};
+use gate::{Applied, Change, Epoch, Fresh, Journal, Refresh, RunEnd};
+use model::{Clock, Name, PrincipalId, ReviewId, Run, SessionId, Target, Timestamp};
+use policy::PolicySet;
+use serde_json::Value;
+use store::{SearchIndex, Store};
+use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::task::JoinSet;
+
+use crate::follower::{Progress, follow_search, follow_tree};
+use crate::log::{LogError, LogFiles};
+use crate::waker::Waker;
+use crate::writer::{self, Recorder};
+
+/// The node. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct Enforcement(pub(crate) Arc<Node>);
+
+/// Where the node keeps its things, and what it enforces.
+#[derive(Debug)]
+pub struct Settings {
+    /// The log's folder.
+    pub log: PathBuf,
+    /// The store's file.
+    pub store: PathBuf,
+    /// The search index's file.
+    pub search: PathBuf,
+    /// The log's secret key.
+    pub key: SigningKey,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// The active policy.
+    pub policy: PolicySet,
+    /// The configured targets.
+    pub targets: Vec<Target>,
+}
+
+/// Why the node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Startup {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// No record can be written.
+    #[error("the audit log cannot take its first record: {0}")]
+    Unwritable(#[from] Unwritable),
+    /// The operating system.
+    #[error("the gateway cannot start: {0}")]
+    System(#[from] std::io::Error),
+    /// No randomness.
+    #[error(transparent)]
+    NoRandomness(#[from] identity::NoRandomness),
+    /// Two targets have one name.
+    #[error("two targets are named `{0}`")]
+    TwoTargets(Name),
+}
+
+/// Something happened that a watching person wants to know.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// `review-opened`, `review-moved` or `run-ended`.
+    pub kind: &'static str,
+    /// The review.
+    pub review: ReviewId,
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) store: Store,
+    pub(crate) search: SearchIndex,
+    pub(crate) recorder: Recorder,
+    pub(crate) files: LogFiles,
+    pub(crate) verifying_key: VerifyingKey,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) id: SessionId,
+    pub(crate) waker: Waker,
+    pub(crate) settling: Vec<tokio::sync::Mutex<()>>,
+    pub(crate) passphrases: Semaphore,
+    pub(crate) failures: Mutex<crate::directory::Failures>,
+    pub(crate) events: broadcast::Sender<Event>,
+    /// Presenters that left; as many as sessions that ended, so bounded by them.
+    departed: mpsc::UnboundedSender<(ReviewId, model::PresenterId)>,
+    policy: RwLock<Arc<PolicySet>>,
+    targets: RwLock<Arc<BTreeMap<Name, Arc<Target>>>>,
+    epoch: AtomicU64,
+    /// Time never goes back behind this, nor behind the log's last record.
+    latest: AtomicU64,
+    journal: Mutex<Journal>,
+    in_flight: Mutex<BTreeMap<u64, usize>>,
+    progress: Arc<Progress>,
+}
+
+impl Enforcement {
+    /// Opens log and store, replays, records the start, and starts what follows the log on `tasks`.
+    ///
+    /// # Errors
+    /// If log or store cannot be vouched for. Then nothing may run.
+    pub async fn open(settings: Settings, tasks: &mut JoinSet<()>) -> Result<Self, Startup> {
+        let verifying_key = settings.key.verifying_key();
+        let opened = LogFiles::open(&settings.log, &verifying_key)?;
+        let store = Store::open(&settings.store).await?;
+        let named = store.names_records_below().await?;
+        let size = opened.tree.size();
+        if named > size {
+            return Err(LogError::StoreAhead { named: named - 1, size }.into());
+        }
+        let replayed = replay(&opened.files, &store, size).await?;
+        let search = SearchIndex::open(&settings.search).await?;
+        let recorder = writer::start(opened.records, size, opened.length, opened.lock)?;
+        let id = SessionId::from_random(identity::random()?);
+        let progress = Arc::new(Progress::default());
+        progress.signed.store(opened.checkpoint.map_or(0, |checkpoint| checkpoint.size), Ordering::Release);
+        let mut targets = BTreeMap::new();
+        for target in settings.targets {
+            if let Some(twice) = targets.insert(target.name.clone(), Arc::new(target)) {
+                return Err(Startup::TwoTargets(twice.name.clone()));
+            }
+        }
+        let (departed, departures) = mpsc::unbounded_channel();
+        let node = Node {
+            store,
+            search: search.clone(),
+            recorder: recorder.clone(),
+            files: opened.files.clone(),
+            verifying_key,
+            clock: settings.clock,
+            id,
+            waker: Waker::default(),
+            settling: (0..STRIPES).map(|_| tokio::sync::Mutex::new(())).collect(),
+            passphrases: Semaphore::new(PASSPHRASES_AT_ONCE),
+            failures: Mutex::default(),
+            events: broadcast::channel(1024).0,
+            departed,
+            policy: RwLock::new(Arc::new(settings.policy)),
+            targets: RwLock::new(Arc::new(targets)),
+            epoch: AtomicU64::new(1),
+            latest: AtomicU64::new(opened.last_time.as_millis()),
+            journal: Mutex::new(Journal::new(id, identity::random()?)),
+            in_flight: Mutex::default(),
+            progress: Arc::clone(&progress),
+        };
+        let enforcement = Self(Arc::new(node));
+        enforcement.record_start(opened.cut, replayed).await?;
+        enforcement.settle_what_a_crash_left().await?;
+        tasks.spawn(follow_tree(opened.files.clone(), recorder.clone(), settings.key, Arc::clone(&progress)));
+        tasks.spawn(follow_search(opened.files, recorder, search, progress));
+        tasks.spawn(crate::settle::expire(enforcement.clone()));
+        tasks.spawn(crate::settle::see_off(enforcement.clone(), departures));
+        tasks.spawn(keep_cursor(enforcement.clone()));
+        Ok(enforcement)
+    }
+
+    async fn record_start(&self, cut: u64, replayed: u64) -> Result<(), Startup> {
+        let policy = self.policy();
+        let tokens = [("policy", policy.version().to_string()), ("node", self.0.id.to_string())];
+        let rules: Vec<Value> =
+            policy.rules().iter().map(|rule| Value::from(format!("{} {}", rule.named.id, rule.named.hash.0))).collect();
+        let targets: Vec<Value> = self
+            .targets()
+            .values()
+            .map(|target| Value::from(format!("{} {}", target.name, target.version.0)))
+            .collect();
+        let fields = [
+            ("cut-bytes", Value::from(cut)),
+            ("replayed", Value::from(replayed)),
+            ("rules", Value::from(rules)),
+            ("targets", Value::from(targets)),
+        ];
+        self.note(Kind::Started, &tokens, &fields).await?;
+        Ok(())
+    }
+
+    /// A claim without a record failed and never ran; a release without an end is uncertain and never runs again by itself.
+    async fn settle_what_a_crash_left(&self) -> Result<(), Startup> {
+        for review in self.0.store.claims_without_run().await? {
+            if let gate::Phase::Claimed { run, at } = review.state.phase {
+                let digest = review.case.digest;
+                let state = Box::new(review.state.clone());
+                let release = Change::ReleaseRun { run, review: review.case.id, state, digest, at };
+                self.0.store.apply(&release, self.0.recorder.inlet().synced().saturating_sub(1)).await?;
+                self.end_run(run, Run::Failed, "claimed, and never forwarded: the gateway stopped in between").await?;
+            }
+        }
+        for run in self.0.store.unended_runs().await? {
+            self.end_run(
+                run.id,
+                Run::Uncertain,
+                "released, and its end was never seen: the gateway stopped in between",
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn end_run(&self, run: model::RunId, end: Run, why: &str) -> Result<(), Startup> {
+        let at = self.now();
+        let change = Change::EndRun { run, end, at, detail: why.to_owned() };
+        let ended = RunEnd { run: end, rows: 0, masked: BTreeMap::new(), detail: why.to_owned() };
+        let entry = self.journal().run_ended(Some(run), &ended, Some(&change), at)?;
+        let recorded = self.record(entry).await?;
+        self.0.store.apply(&change, recorded.index()).await?;
+        Ok(())
+    }
+
+    /// The later of the wall clock and the last record's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let wall = self.0.clock.now().as_millis();
+        Timestamp::from_millis(self.0.latest.fetch_max(wall, Ordering::AcqRel).max(wall))
+    }
+
+    /// The active policy.
+    #[must_use]
+    pub fn policy(&self) -> Arc<PolicySet> {
+        Arc::clone(&self.0.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The configured targets.
+    #[must_use]
+    pub fn targets(&self) -> Arc<BTreeMap<Name, Arc<Target>>> {
+        Arc::clone(&self.0.targets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The log's public key.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        &self.0.verifying_key
+    }
+
+    /// The store, to read from.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Records that a person was shown a review with the actor's own literals.
+    ///
+    /// # Errors
+    /// If it cannot be recorded; then it is not shown.
+    pub async fn record_reveal(&self, review: ReviewId, to: PrincipalId) -> Result<(), Unwritable> {
+        let tokens = [("review", review.to_string()), ("by", to.to_string())];
+        let entry = self.journal().note(Kind::Revealed, &tokens, &[], self.now())?;
+        let staged = self.0.recorder.inlet().stage(&entry)?;
+        self.0.recorder.written(staged).await?;
+        Ok(())
+    }
+
+    /// A new id for an action.
+    ///
+    /// # Errors
+    /// If the system has no randomness.
+    pub fn new_action_id(&self) -> Result<model::ActionId, identity::NoRandomness> {
+        Ok(model::ActionId::from_random(identity::random()?))
+    }
+
+    /// Keeps a proposal, so that its caller can resume.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn keep_proposal(&self, proposal: &store::Proposal) -> Result<(), store::StoreError> {
+        self.0.store.add_proposal(proposal).await
+    }
+
+    /// Tells which review a proposal waits for, or how it ended.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn update_proposal(
+        &self,
+        id: model::ActionId,
+        review: Option<ReviewId>,
+        ended: Option<&str>,
+    ) -> Result<(), store::StoreError> {
+        self.0.store.update_proposal(id, review, ended).await
+    }
+
+    /// The search index.
+    #[must_use]
+    pub fn search(&self) -> &SearchIndex {
+        &self.0.search
+    }
+
+    /// What happens from now on.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.0.events.subscribe()
+    }
+
+    /// Whether the log takes records: else nothing runs.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.0.recorder.inlet().is_stopped()
+    }
+
+    /// Records written, durable, signed and indexed so far: the differences are lags.
+    #[must_use]
+    pub fn watermarks(&self) -> [(&'static str, u64); 4] {
+        let inlet = self.0.recorder.inlet();
+        [
+            ("written", inlet.written()),
+            ("synced", inlet.synced()),
+            ("signed", self.0.progress.signed.load(Ordering::Acquire)),
+            ("indexed", self.0.progress.indexed.load(Ordering::Acquire)),
+        ]
+    }
+
+    /// The newest signed checkpoint.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub async fn checkpoint(&self) -> Result<Option<String>, LogError> {
+        let files = self.0.files.clone();
+        blocking(move || files.newest_note()).await
+    }
+
+    /// The record at an index with its proof, once a checkpoint counts it.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub async fn prove(&self, index: u64) -> Result<Option<crate::Proven>, LogError> {
+        let (files, key) = (self.0.files.clone(), self.0.verifying_key.clone());
+        blocking(move || files.prove(index, &key)).await
+    }
+
+    /// Makes another policy the active one: recorded first.
+    ///
+    /// # Errors
+    /// If it cannot be recorded; then the old one stays.
+    pub async fn activate_policy(&self, policy: PolicySet, by: Option<PrincipalId>) -> Result<(), Unwritable> {
+        let mut tokens = vec![("policy", policy.version().to_string())];
+        tokens.extend(by.map(|by| ("by", by.to_string())));
+        self.note(Kind::Policy, &tokens, &[]).await?;
+        *self.0.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        self.bump();
+        Ok(())
+    }
+
+    /// A presenter left without a word.
+    pub(crate) fn depart(&self, presenter: (ReviewId, model::PresenterId)) {
+        // The node is going down: its presenters are detached by its end.
+        self.0.departed.send(presenter).unwrap_or_default();
+    }
+
+    pub(crate) fn bump(&self) {
+        self.0.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.0.epoch.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.0.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records something the node tells of itself, durably.
+    pub(crate) async fn note(
+        &self,
+        kind: Kind,
+        tokens: &[(&'static str, String)],
+        fields: &[(&'static str, Value)],
+    ) -> Result<Recorded, Unwritable> {
+        let entry = self.journal().note(kind, tokens, fields, self.now())?;
+        self.record(entry).await
+    }
+
+    /// Stages a record and waits until it is durable.
+    pub(crate) async fn record(&self, entry: Entry) -> Result<Recorded, Unwritable> {
+        let staged = self.0.recorder.inlet().stage(&entry)?;
+        self.0.recorder.recorded(staged).await
+    }
+
+    /// Records a change, then applies it. Whoever lost is told so, and reads again.
+    pub(crate) async fn change(&self, entry: Entry, change: &Change) -> Result<Applied, Unapplied> {
+        let _flight = self.take_off();
+        let recorded = self.record(entry).await?;
+        Ok(self.0.store.apply(change, recorded.index()).await?)
+    }
+
+    /// Everything a passage may ask to read afresh.
+    pub(crate) async fn fresh(&self, actor: PrincipalId, target: &Name, what: &Refresh) -> Result<Fresh, String> {
+        // The epoch first: what changes while we read makes it stale, and it is read again.
+        let epoch = self.epoch();
+        let store = &self.0.store;
+        let failed = |error: store::StoreError| error.to_string();
+        let standing = store.standing(actor).await.map_err(failed)?.ok_or("the actor is not in the store")?;
+        let target = self.targets().get(target).cloned().ok_or("the target is no longer configured")?;
+        let mut fresh = Fresh {
+            epoch,
+            standing,
+            policy: self.policy(),
+            target,
+            review: None,
+            people: BTreeMap::new(),
+            open_reviews: 0,
+        };
+        match what {
+            Refresh::Bearing => {}
+            Refresh::Opening { digest, groups } => {
+                let open = store.open_reviews_of_action(digest).await.map_err(failed)?;
+                let now = self.now();
+                let free = |review: &gate::Review| {
+                    let nobody = model::PresenterId::from_random([0; 16]);
+                    review.handle_attach(nobody, self.0.id, now).is_ok()
+                };
+                fresh.review = open.into_iter().find(free);
+                fresh.people = store.people_of(groups).await.map_err(failed)?;
+                fresh.open_reviews = store.open_reviews_of_actor(actor).await.map_err(failed)?;
+            }
+            Refresh::Review(id) => {
+                let row = store.review(*id).await.map_err(failed)?.ok_or("the review is not in the store")?;
+                let reviewers: BTreeSet<PrincipalId> =
+                    row.review.state.verdicts.iter().map(|verdict| verdict.reviewer).collect();
+                fresh.people = store.standings(reviewers).await.map_err(failed)?;
+                fresh.review = Some(row.review);
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// Marks that a record is about to be written whose change is not applied yet: the cursor stays below it.
+    pub(crate) fn take_off(&self) -> Flight {
+        let below = self.0.recorder.inlet().synced();
+        let mut in_flight = self.0.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        *in_flight.entry(below).or_default() += 1;
+        Flight { node: Arc::clone(&self.0), below }
+    }
+
+    pub(crate) fn tell(&self, kind: &'static str, review: ReviewId) {
+        self.0.waker.wake(review);
+        // Nobody watches: nothing to tell.
+        self.0.events.send(Event { kind, review }).unwrap_or_default();
+    }
+}
+
+/// A change was not applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unapplied {
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+}
+
+/// Holds the cursor below a record whose change is not applied yet.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    node: Arc<Node>,
+    below: u64,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let mut in_flight = self.node.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = in_flight.get_mut(&self.below) {
+            *count -= 1;
+            if *count == 0 {
+                in_flight.remove(&self.below);
+            }
+        }
+    }
+}
+
+/// Applies what the log holds and the store has not applied; returns how many changes were looked at.
+async fn replay(files: &LogFiles, store: &Store, size: u64) -> Result<u64, Startup> {
+    let mut changes = 0;
+    for index in store.applied_through().await?..size {
+        let files = files.clone();
+        let Some(record) = blocking(move || files.read(index)).await? else {
+            return Err(LogError::Damaged(index).into());
+        };
+        let opened = Committed::parse(&record.leaf).and_then(|leaf| open_payload(&leaf, &record.payload));
+        let Some(change) = opened.map_err(|_| LogError::Damaged(index))?.remove("change") else { continue };
+        let change = serde_json::from_value::<Change>(change).map_err(|_| LogError::Damaged(index))?;
+        store.apply(&change, index).await?;
+        changes += 1;
+    }
+    store.set_applied_through(size).await?;
+    Ok(changes)
+}
+
+/// Keeps the cursor of applied records near the end of the log.
+async fn keep_cursor(enforcement: Enforcement) {
+    let node = enforcement.0;
+    let mut moved = node.recorder.watch();
+    let mut last = 0;
+    loop {
+        let synced = node.recorder.inlet().synced();
+        let lowest = node.in_flight.lock().unwrap_or_else(PoisonError::into_inner).keys().next().copied();
+        let through = lowest.map_or(synced, |lowest| lowest.min(synced));
+        if through > last {
+            match node.store.set_applied_through(through).await {
+                Ok(()) => last = through,
+                Err(error) => {
+                    tracing::warn!(%error, "the cursor of applied records could not be kept; a start replays more")
+                }
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        if node.recorder.next(&mut moved).await.is_err() {
+            return;
+        }
+    }
+}
+
+pub(crate) async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, LogError> + Send + 'static,
+) -> Result<T, LogError> {
+    tokio::task::spawn_blocking(read)
+        .await
+        .unwrap_or_else(|error| Err(LogError::Io { path: PathBuf::new(), error: std::io::Error::other(error) }))
+}
+
+/// Reviews are settled one at a time within a stripe; the store's compare-and-swap is what makes it right.
+const STRIPES: usize = 64;
+/// Passphrases hashed at a time: 19 MiB and a core each.
+const PASSPHRASES_AT_ONCE: usize = 2;

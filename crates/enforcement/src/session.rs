@@ -1,0 +1,314 @@
+//! One session: drives its passage, step by step, and hands the door a clearance, a hold or a refusal.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use gate::{Clearance, Fresh, Journal, Need, Passage, Phase, Presented, Refresh, Refusal, RunEnd, Sealed, Step};
+use model::{
+    Bound, DataClass, Decision, GroupName, Name, Operation, PresenterId, ReviewId, Run, RunId, SessionId, SessionState,
+    ShortCode, Standing, Target, Timestamp,
+};
+
+use crate::Enforcement;
+use crate::enforcement::Flight;
+
+/// One authenticated connection of an actor to a target.
+#[derive(Debug)]
+pub struct Session {
+    enforcement: Enforcement,
+    passage: Passage,
+    id: SessionId,
+    target: Name,
+    /// Index of the last record that is durable.
+    last_record: u64,
+    flight: Option<Flight>,
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    runs: u64,
+    refused: u64,
+    rows: u64,
+    masked: u64,
+}
+
+/// What became of an action at the gate.
+#[derive(Debug)]
+#[must_use]
+pub enum Settlement {
+    /// Forward it, once.
+    Forward(Clearance),
+    /// It waits for people: tell the caller, then [`Session::wait`] and [`Session::resume`].
+    Held(HeldNotice),
+    /// It does not run.
+    Refused(Refusal),
+}
+
+/// What a caller is told when its action is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldNotice {
+    /// The review.
+    pub review: ReviewId,
+    /// The code that people compare.
+    pub code: ShortCode,
+    /// When it expires unanswered.
+    pub expires_at: Timestamp,
+    /// Who is asked.
+    pub groups: Vec<GroupName>,
+    /// This caller, as the review knows it.
+    pub presenter: PresenterId,
+}
+
+impl Enforcement {
+    /// Opens a session: `connect` is decided and recorded like any action.
+    ///
+    /// # Errors
+    /// If policy refuses the session, or it cannot be recorded.
+    pub async fn open_session(
+        &self,
+        standing: &Standing,
+        target: &Target,
+        door: &'static str,
+    ) -> Result<Session, Refusal> {
+        let unavailable = |why: String| Refusal::unavailable(&why);
+        let actor = standing.actor.principal.id;
+        let fresh: Fresh = self.fresh(actor, &target.name, &Refresh::Bearing).await.map_err(unavailable)?;
+        let seed = identity::random().map_err(|error| unavailable(error.to_string()))?;
+        let id = SessionId::from_random(identity::random().map_err(|error| unavailable(error.to_string()))?);
+        let mut journal = Journal::new(id, seed);
+        let now = self.now();
+        let entry = journal.session_opened(&fresh.standing, &fresh.target, door, now);
+        let staged = entry.and_then(|entry| self.0.recorder.inlet().stage(&entry));
+        let _place = staged.map_err(|error| unavailable(error.to_string()))?;
+        Ok(Session {
+            enforcement: self.clone(),
+            passage: Passage::new(journal, self.0.id, fresh),
+            id,
+            target: target.name.clone(),
+            last_record: 0,
+            flight: None,
+            counts: Counts::default(),
+        })
+    }
+}
+
+impl Session {
+    /// The session's id.
+    #[must_use]
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The actor's standing as of the last look.
+    #[must_use]
+    pub const fn standing(&self) -> &Standing {
+        self.passage.standing()
+    }
+
+    /// The target as of the last look.
+    #[must_use]
+    pub const fn target(&self) -> &Arc<Target> {
+        self.passage.target()
+    }
+
+    /// An action comes in.
+    pub async fn present(&mut self, presented: Presented) -> Settlement {
+        let (epoch, now) = (self.enforcement.epoch(), self.enforcement.now());
+        self.passage.present(presented, epoch, now);
+        self.drive().await
+    }
+
+    /// What policy would say, without recording or running anything.
+    #[must_use]
+    pub fn foresee(&self, operations: &[Operation]) -> Decision {
+        self.passage.foresee(operations, self.enforcement.now())
+    }
+
+    /// The review moved; `state` and `bound` were read again on the connection that would run the action.
+    pub async fn resume(&mut self, state: Arc<SessionState>, bound: Option<Vec<Bound>>) -> Settlement {
+        self.passage.handle_wake(state, bound);
+        self.drive().await
+    }
+
+    /// Waits until the review is no longer pending. Dropping this future forgets nothing.
+    pub async fn wait(&self, review: ReviewId) {
+        let mut moved = self.enforcement.0.waker.watch(review);
+        loop {
+            moved.mark_unchanged();
+            match self.enforcement.0.store.review(review).await {
+                Ok(Some(row)) if matches!(row.review.state.phase, Phase::Pending) => {}
+                // Settled, gone or unreadable: the gate looks afresh and says what follows.
+                Ok(_) | Err(_) => return,
+            }
+            if moved.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The caller is gone or cancelled: its presenter detaches, the review stays open.
+    pub async fn let_go(&mut self) {
+        if let Some(departed) = self.passage.handle_gone() {
+            self.enforcement.detach(departed).await;
+        }
+    }
+
+    /// Opens a sealed answer once its record is written.
+    ///
+    /// # Errors
+    /// If it never will be: then nothing of the answer may leave.
+    pub async fn open<T>(&self, sealed: Sealed<T>) -> Result<T, Refusal> {
+        let recorder = &self.enforcement.0.recorder;
+        let mut sealed = match sealed.open() {
+            Ok(answer) => return Ok(answer),
+            Err(sealed) => sealed,
+        };
+        let mut moved = recorder.watch();
+        loop {
+            moved.mark_unchanged();
+            match sealed.open() {
+                Ok(answer) => return Ok(answer),
+                Err(again) => sealed = again,
+            }
+            recorder.next(&mut moved).await.map_err(|error| Refusal::unavailable(&error.to_string()))?;
+        }
+    }
+
+    /// The run of an action ended. A plain read that went well is only counted; everything else is recorded.
+    ///
+    /// # Errors
+    /// If the end cannot be recorded: the session must end.
+    pub async fn ended(&mut self, run: Option<RunId>, plain: bool, end: &RunEnd) -> Result<(), Refusal> {
+        self.counts.runs += 1;
+        self.counts.rows = self.counts.rows.saturating_add(end.rows);
+        self.counts.masked = self.counts.masked.saturating_add(end.masked.values().sum());
+        if plain && run.is_none() && end.run == Run::Succeeded && end.masked.is_empty() {
+            return Ok(());
+        }
+        let unavailable = |why: &dyn std::fmt::Display| Refusal::unavailable(&why.to_string());
+        let (entry, change) =
+            self.passage.handle_run_ended(run, end, self.enforcement.now()).map_err(|error| unavailable(&error))?;
+        let flight = change.as_ref().map(|_| self.enforcement.take_off());
+        let staged = self.enforcement.0.recorder.inlet().stage(&entry).map_err(|error| unavailable(&error))?;
+        if let Some(change) = change {
+            let recorded = self.enforcement.0.recorder.recorded(staged).await.map_err(|error| unavailable(&error))?;
+            self.enforcement.0.store.apply(&change, recorded.index()).await.map_err(|error| unavailable(&error))?;
+        }
+        drop(flight);
+        Ok(())
+    }
+
+    /// Classes among `classes` that this actor may not see: decided once, before forwarding.
+    #[must_use]
+    pub fn masked_classes(&self, classes: &BTreeSet<DataClass>) -> BTreeSet<DataClass> {
+        let (policy, now) = (self.passage.policy(), self.enforcement.now());
+        let hidden = |class: &&DataClass| {
+            !matches!(policy.may_reveal(self.passage.standing(), self.passage.target(), class, now), Decision::Allow(_))
+        };
+        classes.iter().filter(hidden).cloned().collect()
+    }
+
+    async fn drive(&mut self) -> Settlement {
+        while let Some(step) = self.passage.poll_step() {
+            match step {
+                Step::Record(entry, need) => {
+                    if let Err(error) = self.record(&entry, need).await {
+                        self.passage.handle_unwritable(&error.to_string());
+                    }
+                }
+                Step::Persist(change) => self.persist(&change).await,
+                Step::Refresh(what) => {
+                    let actor = self.passage.standing().actor.principal.id;
+                    match self.enforcement.fresh(actor, &self.target, &what).await {
+                        Ok(fresh) => self.passage.handle_fresh(fresh, self.enforcement.now()),
+                        Err(why) => self.passage.handle_unwritable(&why),
+                    }
+                }
+                Step::Ask { review, code, expires_at, presenter, groups } => {
+                    self.flight = None;
+                    self.enforcement.tell("review-opened", review);
+                    return Settlement::Held(HeldNotice { review, code, expires_at, groups, presenter });
+                }
+                Step::Refuse(refusal) => {
+                    self.flight = None;
+                    self.counts.refused += 1;
+                    return Settlement::Refused(refusal);
+                }
+                Step::Forward(clearance) => {
+                    self.flight = None;
+                    return Settlement::Forward(clearance);
+                }
+            }
+        }
+        Settlement::Refused(Refusal::unavailable("the gate has no next step"))
+    }
+
+    async fn record(&mut self, entry: &audit::Entry, need: Need) -> Result<(), audit::Unwritable> {
+        let recorder = &self.enforcement.0.recorder;
+        if need == Need::Recorded && self.flight.is_none() {
+            self.flight = Some(self.enforcement.take_off());
+        }
+        let staged = recorder.inlet().stage(entry)?;
+        match need {
+            Need::Place => {}
+            Need::Staged => self.passage.handle_staged(staged, self.enforcement.epoch(), self.enforcement.now()),
+            Need::Written => {
+                let written = recorder.written(staged).await?;
+                self.passage.handle_written(&written);
+            }
+            Need::Recorded => {
+                let recorded = recorder.recorded(staged).await?;
+                self.last_record = recorded.index();
+                self.passage.handle_recorded(&recorded, self.enforcement.epoch(), self.enforcement.now());
+            }
+        }
+        Ok(())
+    }
+
+    async fn persist(&mut self, change: &gate::Change) {
+        match self.enforcement.0.store.apply(change, self.last_record).await {
+            Ok(applied) => {
+                self.passage.handle_applied(applied, self.enforcement.now());
+                if let gate::Change::AdvanceReview { id, .. } = change {
+                    self.enforcement.tell("review-moved", *id);
+                }
+            }
+            Err(error) => self.passage.handle_unwritable(&error.to_string()),
+        }
+    }
+}
+
+impl Drop for Session {
+    /// The caller is gone: what it waited for is detached, and the session's end recorded with its counts.
+    fn drop(&mut self) {
+        if let Some(departed) = self.passage.handle_gone() {
+            self.enforcement.depart(departed);
+        }
+        let counts = [
+            ("runs", self.counts.runs),
+            ("refused", self.counts.refused),
+            ("rows", self.counts.rows),
+            ("masked-cells", self.counts.masked),
+        ];
+        let entry = self.passage.journal().session_ended(&counts, self.enforcement.now());
+        if let Err(error) = entry.and_then(|entry| self.enforcement.0.recorder.inlet().stage(&entry)) {
+            tracing::warn!(%error, session = %self.id, "the end of a session could not be recorded");
+        }
+    }
+}
+
+impl HeldNotice {
+    /// The text every door shows, in its own wrapping.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let groups: Vec<&str> = self.groups.iter().map(Name::as_str).collect();
+        format!(
+            "held for review {} ({}); asked: {}; expires {}",
+            self.code,
+            self.review,
+            groups.join(", "),
+            self.expires_at
+        )
+    }
+}

@@ -1,0 +1,243 @@
+//! Settling reviews: verdicts, withdrawals, presenters that leave, and time. Each change is recorded, then applied by
+//! compare-and-swap; whoever loses reads again. A verdict that does not count is recorded too.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use audit::{Entry, Unwritable};
+use gate::{Applied, Change, Given, Journal, NotCounted, Phase, Review, ReviewState};
+use model::{
+    Channel, Name, Outcome, PresenterId, PrincipalId, ReviewId, Strength, Timestamp, Verdict, VerdictKind, limit,
+};
+use policy::Countersign;
+use store::ReviewRow;
+use tokio::sync::mpsc;
+
+use crate::Enforcement;
+use crate::enforcement::Unapplied;
+
+/// A verdict as a person gives it; who they are was proven just before.
+#[derive(Debug, Clone)]
+pub struct GivenVerdict {
+    /// The review.
+    pub review: ReviewId,
+    /// Who gives it.
+    pub reviewer: PrincipalId,
+    /// What they say.
+    pub kind: VerdictKind,
+    /// Why.
+    pub reason: String,
+    /// Through which channel.
+    pub channel: Channel,
+    /// How strongly they proved to be themselves, just now.
+    pub strength: Strength,
+}
+
+/// Why a review was not settled.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// There is none.
+    #[error("there is no such review")]
+    NoReview,
+    /// It does not count.
+    #[error(transparent)]
+    NotCounted(#[from] NotCounted),
+    /// Only the actor or a person behind it may do that.
+    #[error("only the actor, or a person it acts for, may withdraw its action")]
+    NotYours,
+    /// The log or the store failed.
+    #[error("nothing is settled without its record: {0}")]
+    Unavailable(String),
+}
+
+impl From<Unapplied> for SettleError {
+    fn from(error: Unapplied) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<Unwritable> for SettleError {
+    fn from(error: Unwritable) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<store::StoreError> for SettleError {
+    fn from(error: store::StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl Enforcement {
+    /// Gives a verdict.
+    ///
+    /// # Errors
+    /// If it does not count, or cannot be recorded. Either way the reviewer is told why.
+    pub async fn give_verdict(&self, mut given: GivenVerdict) -> Result<ReviewRow, SettleError> {
+        given.reason.truncate(given.reason.floor_char_boundary(limit::REASON_BYTES));
+        let _one_at_a_time = self.stripe(given.review).lock().await;
+        for _ in 0..ATTEMPTS {
+            let review = self.0.store.review(given.review).await?.ok_or(SettleError::NoReview)?.review;
+            let now = self.now();
+            let verdict = Verdict {
+                reviewer: given.reviewer,
+                kind: given.kind,
+                reason: given.reason.clone(),
+                at: now,
+                channel: given.channel,
+                strength: given.strength,
+                terms: Vec::new(),
+            };
+            let state = match self.count(&review, verdict.clone(), now).await? {
+                Ok(state) => state,
+                Err(why) => {
+                    let entry = self.journal().verdict_refused(given.review, given.reviewer, &why, now)?;
+                    self.record(entry).await?;
+                    return Err(why.into());
+                }
+            };
+            let verdict = state.verdicts.last().cloned().unwrap_or(verdict);
+            let write = |journal: &mut Journal, change: &Change| journal.verdict(given.review, &verdict, change, now);
+            if self.advance(&review, state, write).await? == Applied::Applied {
+                let row = self.0.store.review(given.review).await?;
+                return row.ok_or(SettleError::NoReview);
+            }
+        }
+        Err(SettleError::Unavailable("the review moves too fast: try again".to_owned()))
+    }
+
+    /// What the gate says of the verdict, with everybody's standing as of now.
+    async fn count(
+        &self,
+        review: &Review,
+        verdict: Verdict,
+        now: Timestamp,
+    ) -> Result<Result<ReviewState, NotCounted>, SettleError> {
+        let store = &self.0.store;
+        let Some(reviewer) = store.standing(verdict.reviewer).await? else { return Ok(Err(NotCounted::NotAPerson)) };
+        let before: BTreeSet<PrincipalId> = review.state.verdicts.iter().map(|verdict| verdict.reviewer).collect();
+        let people = store.standings(before).await?;
+        let lineage = store.standings(review.case.action.actor.lineage.people()).await?;
+        let lineage: Vec<Name> = lineage.into_values().map(|standing| standing.actor.principal.name).collect();
+        let targets = self.targets();
+        let Some(target) = targets.get(&review.case.action.target) else {
+            return Ok(Err(NotCounted::Policy("the target is no longer configured".to_owned())));
+        };
+        let id = review.case.id.to_string();
+        let countersign = self.policy().may_countersign(&Countersign {
+            reviewer: &reviewer,
+            review: &id,
+            lineage: &lineage,
+            target,
+            channel: verdict.channel,
+            strength: verdict.strength,
+            proof_age: model::Duration::from_secs(0),
+            now,
+        });
+        let given = Given { verdict, reviewer: &reviewer, countersign: &countersign, people: &people };
+        Ok(review.handle_verdict(&given, now))
+    }
+
+    /// The actor, or a person it acts for, takes its action back.
+    ///
+    /// # Errors
+    /// If the caller may not, the review is over, or it cannot be recorded.
+    pub async fn withdraw(&self, review: ReviewId, by: PrincipalId) -> Result<ReviewRow, SettleError> {
+        let _one_at_a_time = self.stripe(review).lock().await;
+        for _ in 0..ATTEMPTS {
+            let found = self.0.store.review(review).await?.ok_or(SettleError::NoReview)?.review;
+            let actor = &found.case.action.actor;
+            if actor.principal.id != by && !actor.lineage.contains(by) {
+                return Err(SettleError::NotYours);
+            }
+            let state = found.handle_withdraw("withdrawn by the actor", self.now())?;
+            if self.end(&found, state, Outcome::Withdrawn).await? == Applied::Applied {
+                return self.0.store.review(review).await?.ok_or(SettleError::NoReview);
+            }
+        }
+        Err(SettleError::Unavailable("the review moves too fast: try again".to_owned()))
+    }
+
+    /// A presenter left. The review stays open and releases to nobody until the same action is presented again.
+    pub(crate) async fn detach(&self, (review, presenter): (ReviewId, PresenterId)) {
+        let _one_at_a_time = self.stripe(review).lock().await;
+        let Ok(Some(row)) = self.0.store.review(review).await else { return };
+        let Ok(state) = row.review.handle_detach(presenter) else { return };
+        let now = self.now();
+        let write = |journal: &mut Journal, change: &Change| journal.presenter_left(review, change, now);
+        if let Err(error) = self.advance(&row.review, state, write).await {
+            tracing::warn!(%error, %review, "a presenter that left could not be recorded; a restart detaches it");
+        }
+    }
+
+    /// Ends reviews whose time is up.
+    async fn end_due(&self) -> Result<(), SettleError> {
+        for id in self.0.store.due_reviews(self.now()).await? {
+            let _one_at_a_time = self.stripe(id).lock().await;
+            let Some(row) = self.0.store.review(id).await? else { continue };
+            let Ok(state) = row.review.handle_time(self.now()) else { continue };
+            let Phase::Ended { outcome, .. } = state.phase else { continue };
+            self.end(&row.review, state, outcome).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(&self, review: &Review, state: ReviewState, outcome: Outcome) -> Result<Applied, SettleError> {
+        let now = self.now();
+        let id = review.case.id;
+        self.advance(review, state, |journal, change| journal.review_ended(id, outcome, change, now)).await
+    }
+
+    /// Records the step, applies it, and wakes who waits.
+    async fn advance(
+        &self,
+        review: &Review,
+        state: ReviewState,
+        write: impl FnOnce(&mut Journal, &Change) -> Result<Entry, Unwritable>,
+    ) -> Result<Applied, SettleError> {
+        let id = review.case.id;
+        let change = Change::AdvanceReview { id, state: Box::new(state) };
+        let entry = write(&mut self.journal(), &change)?;
+        let applied = self.change(entry, &change).await?;
+        self.tell("review-moved", id);
+        Ok(applied)
+    }
+
+    fn stripe(&self, review: ReviewId) -> &tokio::sync::Mutex<()> {
+        let [first, ..] = *review.as_bytes();
+        let stripes = &self.0.settling;
+        // There are always stripes; the fallback is never taken.
+        stripes.get(usize::from(first) % stripes.len().max(1)).unwrap_or(&NEVER)
+    }
+}
+
+static NEVER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Detaches presenters whose callers went without a word.
+pub(crate) async fn see_off(enforcement: Enforcement, mut departed: mpsc::UnboundedReceiver<(ReviewId, PresenterId)>) {
+    while let Some(presenter) = departed.recv().await {
+        enforcement.detach(presenter).await;
+    }
+}
+
+/// Ends reviews when their time is up: sleeps until the next is due, and looks again whenever one is opened.
+pub(crate) async fn expire(enforcement: Enforcement) {
+    let mut events = enforcement.events();
+    loop {
+        if let Err(error) = enforcement.end_due().await {
+            tracing::warn!(%error, "reviews that are due could not be ended");
+            if !enforcement.is_ready() {
+                return;
+            }
+        }
+        let due = enforcement.0.store.next_due().await.ok().flatten();
+        let sleep = due.map_or(60_000, |due| due.since(enforcement.now()).as_millis().clamp(10, 60_000));
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(sleep)) => {}
+            event = events.recv() => if matches!(event, Err(tokio::sync::broadcast::error::RecvError::Closed)) { return },
+        }
+    }
+}
+
+/// Times a change is tried again after losing to another.
+const ATTEMPTS: usize = 8;

@@ -1,0 +1,5 @@
+//! What seals an answer cannot be made without spending a clearance.
+
+fn main() {
+    let _forged = gate::Forwarded {};
+}

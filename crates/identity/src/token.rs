@@ -1,0 +1,111 @@
+//! Tokens of agents and pipelines: `cst_<principal id>_<256 random bits>`, shown once, stored as SHA-256.
+//! The id stands in the token, so that checking one reads one row; equality is compared in constant time.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::rand;
+use model::{PrincipalId, sha256};
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// A token as its bearer has it.
+#[derive(Debug)]
+pub struct Token {
+    principal: PrincipalId,
+    text: SecretString,
+}
+
+/// What the store keeps of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenHash(pub String);
+
+/// The system's random source failed: no secret can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the system's random source failed")]
+pub struct NoRandomness;
+
+/// `N` random bytes from the operating system.
+///
+/// # Errors
+/// If the system has none to give.
+pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
+    Ok(bytes)
+}
+
+impl Token {
+    /// Makes a token for a principal.
+    ///
+    /// # Errors
+    /// If there is no randomness.
+    pub fn mint(principal: PrincipalId) -> Result<Self, NoRandomness> {
+        let secret: String = random::<32>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = principal.to_string();
+        let id = id.strip_prefix("prn_").unwrap_or(&id);
+        Ok(Self { principal, text: SecretString::from(format!("cst_{id}_{secret}")) })
+    }
+
+    /// Reads what a caller presents. `None` if it has not the form of a token.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (id, secret) = text.strip_prefix("cst_")?.split_once('_')?;
+        let hex = |letter: u8| letter.is_ascii_digit() || (b'a'..=b'f').contains(&letter);
+        if secret.len() != 64 || !secret.bytes().all(hex) {
+            return None;
+        }
+        Some(Self { principal: format!("prn_{id}").parse().ok()?, text: SecretString::from(text) })
+    }
+
+    /// Whose it claims to be.
+    #[must_use]
+    pub const fn principal(&self) -> PrincipalId {
+        self.principal
+    }
+
+    /// The token itself, to be shown once.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        self.text.expose_secret()
+    }
+
+    /// What the store keeps.
+    #[must_use]
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(sha256(&[b"countersign/token/v1\0", self.text.expose_secret().as_bytes()]).to_string())
+    }
+
+    /// Whether it is the token that was stored as `hash`.
+    #[must_use]
+    pub fn matches(&self, hash: &TokenHash) -> bool {
+        verify_slices_are_equal(self.hash().0.as_bytes(), hash.0.as_bytes()).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_matches_only_its_own_hash() {
+        let principal = PrincipalId::from_random([5; 16]);
+        let (one, two) = (Token::mint(principal).unwrap(), Token::mint(principal).unwrap());
+        let again = Token::parse(one.reveal()).unwrap();
+        assert_eq!(again.principal(), principal);
+        assert!(again.matches(&one.hash()) && !again.matches(&two.hash()));
+    }
+
+    #[test]
+    fn what_is_no_token_is_not_read_as_one() {
+        let token = Token::mint(PrincipalId::from_random([5; 16])).unwrap();
+        let short = token.reveal()[..token.reveal().len() - 1].to_owned();
+        for wrong in ["", "cst_", "cst_x_y", short.as_str(), &token.reveal().to_uppercase()] {
+            assert!(Token::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_token_does_not_show_itself_in_logs() {
+        let token = Token::mint(PrincipalId::from_random([5; 16])).unwrap();
+        let secret = token.reveal().rsplit('_').next().unwrap().to_owned();
+        assert!(!format!("{token:?}").contains(&secret));
+    }
+}

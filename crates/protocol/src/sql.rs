@@ -1,0 +1,84 @@
+//! What SQL statements mean: operations on resources, with facts. One file a dialect; the words here serve all.
+//! A construct that a dialect's classifier does not know is `unknown`, never skipped.
+
+pub mod sqlite;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{Bound, DataClass, Operation};
+
+/// The tables of a target as they are now, with the classes of their columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Tables and views by their name in full, lower case where the dialect folds.
+    pub tables: BTreeMap<String, Table>,
+}
+
+/// One table or view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Its schema, where the dialect has them.
+    pub schema: String,
+    /// Its name as stored.
+    pub name: String,
+    /// Columns in order.
+    pub columns: Vec<String>,
+    /// Classes of its columns, by column.
+    pub classes: BTreeMap<String, DataClass>,
+    /// What it is now: changes when it is altered or swapped.
+    pub identity: String,
+    /// Triggers on it: code that runs when it is written.
+    pub triggers: Vec<String>,
+    /// Whether it is a view, whose query reads other tables.
+    pub is_view: bool,
+    /// Rows as the catalog's statistics have it.
+    pub estimated_rows: Option<i64>,
+}
+
+/// A statement's meaning.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meaning {
+    /// Everything it does.
+    pub operations: Vec<Operation>,
+    /// What its names resolve to.
+    pub bound: Vec<Bound>,
+    /// Tables that it touches and that have classified columns.
+    pub classified: BTreeSet<String>,
+}
+
+/// The text cannot be read as statements of the dialect: it is refused before policy is asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// The grammar rejects it.
+    #[error("syntax error: {0}")]
+    Syntax(String),
+    /// It is longer than the limit.
+    #[error("the statement is longer than {} bytes", model::limit::STATEMENT_BYTES)]
+    TooLong,
+    /// It holds a NUL.
+    #[error("the statement holds a NUL character")]
+    Nul,
+    /// It holds more statements than the limit.
+    #[error("the text holds more than {} statements", model::limit::OPERATIONS)]
+    TooMany,
+    /// It is nested too deeply.
+    #[error("the statement is nested too deeply")]
+    TooDeep,
+    /// There is nothing in it.
+    #[error("the text holds no statement")]
+    Empty,
+}
+
+/// The checks that every dialect's text must pass before it is parsed.
+///
+/// # Errors
+/// If it is too long or holds a NUL.
+pub(crate) fn check_text(text: &str) -> Result<(), Unreadable> {
+    if text.len() > model::limit::STATEMENT_BYTES {
+        return Err(Unreadable::TooLong);
+    }
+    if text.contains('\0') {
+        return Err(Unreadable::Nul);
+    }
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! Doors: where actors come in. One file a protocol.
+
+pub mod native;

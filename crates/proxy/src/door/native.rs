@@ -1,0 +1,250 @@
+//! The native door: `POST /api/v1/actions` proposes, `GET /api/v1/actions/{id}` waits and fetches. A held action waits
+//! as long as its caller does; when the caller's time is up its presenter detaches, and the same caller resumes by id.
+
+mod conversation;
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path as FilePath;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use enforcement::{Enforcement, HeldNotice, PROBLEM_JSON, Problem};
+use model::{ActionId, Duration, Name, Standing, limit};
+use protocol::native::message::{BadProposal, LONGEST_WAIT, Proposal};
+use protocol::native::result::Rows;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use utoipa::{OpenApi, ToSchema};
+
+use crate::upstream::UpstreamFailed;
+use crate::upstream::sqlite::SqliteUpstream;
+
+/// The native door.
+#[derive(Debug, Clone)]
+pub struct NativeDoor(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    enforcement: Enforcement,
+    sqlite: HashMap<Name, SqliteUpstream>,
+    results: Mutex<Results>,
+    /// Runs go on when their caller has gone: what was cleared is run and its end recorded.
+    runs: Mutex<JoinSet<()>>,
+}
+
+/// Results of the last minutes, so that an answer lost on the way can be fetched again. Never the store's business.
+#[derive(Debug, Default)]
+struct Results {
+    kept: VecDeque<(ActionId, Rows)>,
+}
+
+/// What a caller is told of its action.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActionReport {
+    /// The action's id: `GET /api/v1/actions/{id}` resumes and fetches.
+    #[schema(value_type = String)]
+    id: ActionId,
+    /// `succeeded`, `failed`, `pending`, or `uncertain`.
+    status: &'static str,
+    /// The review it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    review: Option<ReviewNotice>,
+    /// What it gave: columns, rows, rows affected, cells masked by class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    result: Option<Rows>,
+    /// What went wrong upstream, or why there is no result to fetch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// A review as its actor is told of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReviewNotice {
+    /// Its id.
+    id: String,
+    /// The code that people compare.
+    code: String,
+    /// When it expires unanswered, RFC 3339.
+    expires_at: String,
+    /// Groups that are asked.
+    groups: Vec<String>,
+}
+
+impl From<&HeldNotice> for ReviewNotice {
+    fn from(held: &HeldNotice) -> Self {
+        Self {
+            id: held.review.to_string(),
+            code: held.code.to_string(),
+            expires_at: held.expires_at.to_string(),
+            groups: held.groups.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// A problem on its way out.
+#[derive(Debug)]
+pub struct Told(Problem);
+
+impl<T: Into<Problem>> From<T> for Told {
+    fn from(problem: T) -> Self {
+        Self(problem.into())
+    }
+}
+
+impl IntoResponse for Told {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self.0.body())).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"countersign\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+impl From<UpstreamFailed> for Problem {
+    fn from(failed: UpstreamFailed) -> Self {
+        let (status, kind) = match failed {
+            UpstreamFailed::Refused(_) => (422, "upstream-refused"),
+            UpstreamFailed::Withheld(_) => (403, "withheld"),
+            UpstreamFailed::Unreachable(_) => (502, "upstream-unreachable"),
+            UpstreamFailed::Lost => (502, "uncertain"),
+        };
+        Self::new(status, kind, failed, "mend the statement or the target, then propose it again")
+    }
+}
+
+fn bad_proposal(bad: &BadProposal) -> Problem {
+    Problem::new(400, "bad-proposal", bad, "see `/api/v1/openapi.json` for the form of a proposal")
+}
+
+/// How a wait is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitQuery {
+    /// How long to wait for the review, such as `30s`; at most `10m`; none by default.
+    wait: Option<String>,
+}
+
+/// The door's part of the OpenAPI document.
+#[derive(Debug, OpenApi)]
+#[openapi(paths(propose, fetch), components(schemas(ActionReport, ReviewNotice)))]
+pub struct NativeApi;
+
+impl NativeDoor {
+    /// The door to these SQLite files and to the gateway itself.
+    #[must_use]
+    pub fn new<'a>(enforcement: Enforcement, files: impl IntoIterator<Item = (Name, &'a FilePath)>) -> Self {
+        let sqlite = files.into_iter().map(|(name, path)| (name, SqliteUpstream::new(path))).collect();
+        Self(Arc::new(Inner { enforcement, sqlite, results: Mutex::default(), runs: Mutex::default() }))
+    }
+
+    /// Its routes.
+    #[must_use]
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/api/v1/actions", post(propose))
+            .route("/api/v1/actions/{id}", get(fetch))
+            .layer(DefaultBodyLimit::max(2 * limit::STATEMENT_BYTES))
+            .with_state(self)
+    }
+
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Standing, Problem> {
+        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        Ok(self.0.enforcement.authenticate_header(header).await?)
+    }
+
+    /// Runs `work` to its end, whether or not the caller stays.
+    async fn finish<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
+        let (tell, told) = oneshot::channel();
+        {
+            let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
+            while runs.try_join_next().is_some() {}
+            runs.spawn(async move {
+                // The caller may have gone; the work is done all the same.
+                tell.send(work.await).unwrap_or_default();
+            });
+        }
+        told.await.map_err(|_| Problem::unavailable("the run was cut short: its end is in the records"))
+    }
+
+    fn keep(&self, id: ActionId, rows: &Rows) {
+        let mut results = self.0.results.lock().unwrap_or_else(PoisonError::into_inner);
+        if results.kept.len() >= RESULTS {
+            results.kept.pop_front();
+        }
+        results.kept.push_back((id, rows.clone()));
+    }
+
+    fn kept(&self, id: ActionId) -> Option<Rows> {
+        let results = self.0.results.lock().unwrap_or_else(PoisonError::into_inner);
+        results.kept.iter().find(|(kept, _)| *kept == id).map(|(_, rows)| rows.clone())
+    }
+}
+
+/// Proposes an action: it is decided at once, and run if policy allows.
+#[utoipa::path(
+    post, path = "/api/v1/actions", tag = "actions", request_body = Object,
+    responses(
+        (status = 200, description = "It ran", body = ActionReport),
+        (status = 202, description = "It is held for a review", body = ActionReport),
+        (status = 400, description = "Not a proposal, as problem details"),
+        (status = 401, description = "No valid token"),
+        (status = 403, description = "Denied, rejected, expired, or the result was withheld"),
+        (status = 503, description = "The log or the store cannot take it: nothing ran"),
+    )
+)]
+async fn propose(State(door): State<NativeDoor>, headers: HeaderMap, body: Bytes) -> Result<Response, Told> {
+    let standing = door.authenticate(&headers).await?;
+    let proposal = Proposal::parse(&body).map_err(|bad| bad_proposal(&bad))?;
+    let wait = proposal.waits().map_err(|bad| bad_proposal(&bad))?;
+    Ok(conversation::propose(&door, standing, proposal, wait).await?)
+}
+
+/// Fetches an action, waiting for its review if asked to. Only its actor may.
+#[utoipa::path(
+    get, path = "/api/v1/actions/{id}", tag = "actions", 
+    params(
+        ("id" = String, Path, description = "The action's id"),
+        ("wait" = Option<String>, Query, description = "How long to wait for the review, such as `30s`; at most `10m`"),
+    ),
+    responses(
+        (status = 200, description = "It ran", body = ActionReport),
+        (status = 202, description = "It is still held", body = ActionReport),
+        (status = 403, description = "Rejected or expired"),
+        (status = 404, description = "No such action of yours"),
+    )
+)]
+async fn fetch(
+    State(door): State<NativeDoor>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Query(query): Query<WaitQuery>,
+) -> Result<Response, Told> {
+    let standing = door.authenticate(&headers).await?;
+    let wait = match query.wait {
+        None => Duration::from_secs(0),
+        Some(text) => {
+            let wait = Duration::parse(&text).filter(|wait| *wait <= LONGEST_WAIT);
+            wait.ok_or_else(|| bad_proposal(&BadProposal::BadWait))?
+        }
+    };
+    let id = id.parse().map_err(|_| not_found())?;
+    Ok(conversation::fetch(&door, standing, id, wait).await?)
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("action of yours")
+}
+
+/// Results kept for fetching again.
+const RESULTS: usize = 64;

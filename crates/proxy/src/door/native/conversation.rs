@@ -1,0 +1,268 @@
+//! One caller's conversation about one action: propose, wait, resume, run. The presenter lives as long as the call.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use enforcement::{HeldNotice, Problem, Session, Settlement, StoredProposal};
+use gate::{Clearance, Payload, Phase, Presented, RunEnd};
+use model::{
+    ActionId, DataClass, Duration, Outcome, Parameter, ReviewId, SessionState, Standing, Statement, Target, TargetKind,
+};
+use protocol::native::action::GatewayOperation;
+use protocol::native::message::Proposal;
+use protocol::sql::{Catalog, Meaning, sqlite};
+use serde_json::{Value, json};
+
+use super::{ActionReport, NativeDoor, ReviewNotice, bad_proposal, not_found};
+use crate::upstream::gateway::GatewayUpstream;
+use crate::upstream::sqlite::{Request, SqliteUpstream};
+use crate::upstream::{Answer, UpstreamFailed};
+
+/// A proposal read against its target.
+struct Read {
+    proposal: Proposal,
+    target: Arc<Target>,
+    statement: Statement,
+    parameters: Vec<Parameter>,
+    upstream: Upstream,
+}
+
+enum Upstream {
+    Sqlite { file: SqliteUpstream, meaning: Meaning },
+    Gateway(GatewayOperation),
+}
+
+/// A new proposal: kept, then put to the gate.
+pub(super) async fn propose(
+    door: &NativeDoor,
+    standing: Standing,
+    proposal: Proposal,
+    wait: Duration,
+) -> Result<Response, Problem> {
+    let read = read(door, proposal.clone()).await?;
+    let id = door.0.enforcement.new_action_id().map_err(Problem::unavailable)?;
+    let kept = StoredProposal {
+        id,
+        actor: standing.actor.principal.id,
+        target: read.target.name.clone(),
+        // Arguments may hold a credential's hash: they are not needed to resume, the caller proposes anew.
+        body: json!(without_secrets(proposal)).to_string(),
+        proposed_at: door.0.enforcement.now(),
+        review: None,
+        ended: None,
+    };
+    door.0.enforcement.keep_proposal(&kept).await.map_err(Problem::unavailable)?;
+    converse(door, &standing, (id, read), wait).await
+}
+
+/// A known action: told how it ended, or resumed.
+pub(super) async fn fetch(
+    door: &NativeDoor,
+    standing: Standing,
+    id: ActionId,
+    wait: Duration,
+) -> Result<Response, Problem> {
+    let store = door.0.enforcement.store();
+    let kept = store.proposal(id).await.map_err(Problem::unavailable)?;
+    let kept = kept.filter(|kept| kept.actor == standing.actor.principal.id).ok_or_else(not_found)?;
+    if let Some(rows) = door.kept(id) {
+        return Ok(report(id, "succeeded", |report| report.result = Some(rows)));
+    }
+    if let Some(ended) = kept.ended {
+        return Ok(told(id, &ended));
+    }
+    let Some(review) = kept.review else {
+        let why = "the gateway stopped while it ran: whether it did is in the records";
+        return Ok(report(id, "uncertain", |report| report.detail = Some(why.to_owned())));
+    };
+    let row = store.review(review).await.map_err(Problem::unavailable)?.ok_or_else(not_found)?;
+    match row.review.state.phase {
+        Phase::Pending | Phase::Approved { .. } => {
+            let proposal = serde_json::from_str(&kept.body).map_err(Problem::unavailable)?;
+            converse(door, &standing, (id, read(door, proposal).await?), wait).await
+        }
+        Phase::Claimed { .. } => {
+            let state = row.run.map_or("uncertain".to_owned(), |run| run.state);
+            Ok(told(id, &json!({"status": state, "detail": "its result is no longer kept"}).to_string()))
+        }
+        Phase::Ended { outcome, why, .. } => Err(ended(outcome, &why, &review)),
+    }
+}
+
+/// Reads a proposal: what it means on its target, as that is now.
+async fn read(door: &NativeDoor, proposal: Proposal) -> Result<Read, Problem> {
+    let hint = "`countersign check` lists the targets of a configuration";
+    let unknown =
+        || Problem::new(404, "unknown-target", format!("there is no target `{}` here", proposal.target), hint);
+    let target = door.0.enforcement.targets().get(&proposal.target).cloned().ok_or_else(unknown)?;
+    let bad = |error: &dyn std::fmt::Display| {
+        Problem::new(400, "bad-statement", error, "send one statement that the target's dialect knows")
+    };
+    match target.kind {
+        TargetKind::Gateway => {
+            let operation = GatewayOperation::parse(&proposal).map_err(|error| bad(&error))?;
+            let (statement, parameters) = operation.meaning();
+            Ok(Read { proposal, target, statement, parameters, upstream: Upstream::Gateway(operation) })
+        }
+        TargetKind::Sqlite => {
+            let file = door.0.sqlite.get(&target.name).cloned().ok_or_else(unknown)?;
+            let catalog: Catalog = file.catalog(&target).await?;
+            let meaning = sqlite::classify(&proposal.statement, &catalog).map_err(|error| bad(&error))?;
+            let parameters = proposal.bound_parameters().map_err(|error| bad_proposal(&error))?;
+            let statement = Statement {
+                text: proposal.statement.clone(),
+                operations: meaning.operations.clone(),
+                bound: meaning.bound.clone(),
+            };
+            Ok(Read { proposal, target, statement, parameters, upstream: Upstream::Sqlite { file, meaning } })
+        }
+        TargetKind::Postgres => Err(Problem::new(
+            400,
+            "wrong-door",
+            "this target speaks PostgreSQL: connect to its own port with a PostgreSQL client",
+            "the agent's token is the password",
+        )),
+    }
+}
+
+/// Puts an action to the gate, waits as long as the caller does, and runs it if it is cleared.
+async fn converse(
+    door: &NativeDoor,
+    standing: &Standing,
+    (id, read): (ActionId, Read),
+    wait: Duration,
+) -> Result<Response, Problem> {
+    let enforcement = &door.0.enforcement;
+    let mut session = enforcement.open_session(standing, &read.target, "native").await?;
+    let state = Arc::new(SessionState::default());
+    let presented = Presented {
+        statement_digest: read.statement.digest(),
+        statement: Arc::new(read.statement.clone()),
+        parameters: read.parameters.clone(),
+        state: Arc::clone(&state),
+        reveal: BTreeSet::new(),
+        reason: read.proposal.reason.clone(),
+        cannot_wait: None,
+        payload: Payload(read.statement.text.clone().into_bytes()),
+    };
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(wait.as_millis());
+    let mut settled = session.present(presented).await;
+    loop {
+        match settled {
+            Settlement::Forward(clearance) => {
+                let runs = door.clone();
+                return door.finish(async move { run(&runs, session, (id, &read), clearance).await }).await?;
+            }
+            Settlement::Refused(refusal) => {
+                let told = json!({"status": "refused", "detail": refusal.message}).to_string();
+                if refusal.review.is_none() {
+                    enforcement.update_proposal(id, None, Some(&told)).await.map_err(Problem::unavailable)?;
+                }
+                return Err(refusal.into());
+            }
+            Settlement::Held(held) => {
+                enforcement.update_proposal(id, Some(held.review), None).await.map_err(Problem::unavailable)?;
+                tokio::select! {
+                    () = session.wait(held.review) => {}
+                    () = tokio::time::sleep_until(deadline) => return Ok(pending(id, &held)),
+                }
+                // The catalog may have moved while it waited: what the names mean now is what the gate compares.
+                let bound = again(&read).await?;
+                settled = session.resume(Arc::clone(&state), bound).await;
+            }
+        }
+    }
+}
+
+/// What the statement's names resolve to now.
+async fn again(read: &Read) -> Result<Option<Vec<model::Bound>>, Problem> {
+    match &read.upstream {
+        Upstream::Gateway(_) => Ok(None),
+        Upstream::Sqlite { file, .. } => {
+            let catalog = file.catalog(&read.target).await?;
+            let meaning = sqlite::classify(&read.proposal.statement, &catalog).unwrap_or_default();
+            Ok(Some(meaning.bound))
+        }
+    }
+}
+
+async fn run(
+    door: &NativeDoor,
+    mut session: Session,
+    (id, read): (ActionId, &Read),
+    clearance: Clearance,
+) -> Result<Response, Problem> {
+    let run = clearance.run();
+    let plain_read = read.statement.operations.iter().all(|operation| operation.verb.is_plain_read());
+    let sealed = match &read.upstream {
+        Upstream::Gateway(operation) => {
+            let by = session.standing().actor.principal.id;
+            GatewayUpstream { enforcement: &door.0.enforcement, by }.send(clearance, operation.clone()).await
+        }
+        Upstream::Sqlite { file, meaning } => {
+            let classes: BTreeSet<DataClass> = read.target.classify.values().cloned().collect();
+            let hidden = session.masked_classes(&classes);
+            let request =
+                Request { target: &read.target, meaning, parameters: &read.parameters, hidden: &hidden, plain_read };
+            file.send(clearance, request).await
+        }
+    };
+    let Answer { outcome, run: end } = session.open(sealed).await?;
+    let end = RunEnd {
+        run: end,
+        rows: outcome.as_ref().map_or(0, |rows| u64::try_from(rows.rows.len()).unwrap_or(0).max(rows.rows_affected)),
+        masked: outcome.as_ref().map(|rows| rows.masked.clone()).unwrap_or_default(),
+        detail: outcome.as_ref().err().map(UpstreamFailed::to_string).unwrap_or_default(),
+    };
+    session.ended(run, plain_read, &end).await?;
+    let status = end.run.as_str();
+    let told = json!({"status": status, "detail": end.detail}).to_string();
+    door.0.enforcement.update_proposal(id, None, Some(&told)).await.map_err(Problem::unavailable)?;
+    let rows = outcome?;
+    if matches!(read.upstream, Upstream::Sqlite { .. }) {
+        door.keep(id, &rows);
+    }
+    Ok(report(id, "succeeded", |report| report.result = Some(rows)))
+}
+
+fn pending(id: ActionId, held: &HeldNotice) -> Response {
+    let mut response = report(id, "pending", |report| report.review = Some(ReviewNotice::from(held)));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
+fn report(id: ActionId, status: &'static str, fill: impl FnOnce(&mut ActionReport)) -> Response {
+    let mut report = ActionReport { id, status, review: None, result: None, detail: None };
+    fill(&mut report);
+    Json(report).into_response()
+}
+
+/// How an action ended, as it was kept.
+fn told(id: ActionId, ended: &str) -> Response {
+    let mut body: Value = serde_json::from_str(ended).unwrap_or_else(|_| json!({"status": "uncertain"}));
+    if let Some(body) = body.as_object_mut() {
+        body.insert("id".to_owned(), json!(id));
+    }
+    Json(body).into_response()
+}
+
+fn ended(outcome: Outcome, why: &str, review: &ReviewId) -> Problem {
+    let kind = match outcome {
+        Outcome::Rejected => "rejected",
+        Outcome::Expired => "expired",
+        Outcome::Lapsed | Outcome::Approved => "lapsed",
+        Outcome::Withdrawn => "withdrawn",
+    };
+    let mut problem =
+        Problem::new(403, kind, format!("the review ended: {outcome}: {why}"), "propose it again to ask again");
+    problem.more = json!({"review": {"id": review}});
+    problem
+}
+
+fn without_secrets(mut proposal: Proposal) -> Proposal {
+    proposal.arguments.remove("credential");
+    proposal
+}

@@ -1,0 +1,292 @@
+//! Reviews, verdicts and runs. The version of a review is what claims and verdicts are swapped on.
+
+use gate::{Applied, Change, Review, ReviewState};
+use model::{Digest, PrincipalId, ReviewId, Run, RunId, Timestamp};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, Sqlite, Transaction};
+
+use crate::{Store, StoreError, json, number, read_json, read_text};
+
+/// A review with the run it was claimed for, if any.
+#[derive(Debug, Clone)]
+pub struct ReviewRow {
+    /// The review.
+    pub review: Review,
+    /// Its run.
+    pub run: Option<RunRow>,
+}
+
+/// A run as stored.
+#[derive(Debug, Clone)]
+pub struct RunRow {
+    /// Its id.
+    pub id: RunId,
+    /// The review that released it.
+    pub review: ReviewId,
+    /// How it stands: `released`, `succeeded`, `failed`, `uncertain`.
+    pub state: String,
+    /// What the upstream said, without data.
+    pub detail: String,
+}
+
+pub(crate) async fn open(
+    tx: &mut Transaction<'_, Sqlite>,
+    review: &Review,
+    record: i64,
+) -> Result<Applied, StoreError> {
+    let inserted = sqlx::query(
+        "INSERT INTO reviews (id, digest, actor, target, opened_at, due_at, version, case_json, state_json, record)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(review.case.id.to_string())
+    .bind(review.case.digest.to_string())
+    .bind(review.case.action.actor.principal.id.to_string())
+    .bind(review.case.action.target.as_str())
+    .bind(number(review.case.opened_at.as_millis()))
+    .bind(review.due_at().map(|at| number(at.as_millis())))
+    .bind(number(review.state.version))
+    .bind(json(&review.case)?)
+    .bind(json(&review.state)?)
+    .bind(record)
+    .execute(&mut **tx)
+    .await?;
+    Ok(if inserted.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
+}
+
+pub(crate) async fn advance(
+    tx: &mut Transaction<'_, Sqlite>,
+    id: ReviewId,
+    state: &ReviewState,
+    record: i64,
+) -> Result<Applied, StoreError> {
+    if swap(tx, id, state, number(state.version) - 1, record).await? == Applied::Lost {
+        return Ok(Applied::Lost);
+    }
+    for verdict in &state.verdicts {
+        sqlx::query(
+            "INSERT INTO verdicts (review, reviewer, verdict, given_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        )
+        .bind(id.to_string())
+        .bind(verdict.reviewer.to_string())
+        .bind(verdict.kind.to_string())
+        .bind(number(verdict.at.as_millis()))
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(Applied::Applied)
+}
+
+/// Writes `state` if the review still has the version `expected`.
+async fn swap(
+    tx: &mut Transaction<'_, Sqlite>,
+    id: ReviewId,
+    state: &ReviewState,
+    expected: i64,
+    record: i64,
+) -> Result<Applied, StoreError> {
+    let case: Option<String> = sqlx::query_scalar("SELECT case_json FROM reviews WHERE id = $1 AND version = $2")
+        .bind(id.to_string())
+        .bind(expected)
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(case) = case else { return Ok(Applied::Lost) };
+    let review = Review { case: read_json(&case)?, state: state.clone() };
+    let swapped = sqlx::query(
+        "UPDATE reviews SET version = $3, state_json = $4, due_at = $5, record = max(record, $6)
+         WHERE id = $1 AND version = $2",
+    )
+    .bind(id.to_string())
+    .bind(expected)
+    .bind(number(state.version))
+    .bind(json(state)?)
+    .bind(review.due_at().map(|at| number(at.as_millis())))
+    .bind(record)
+    .execute(&mut **tx)
+    .await?;
+    Ok(if swapped.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
+}
+
+pub(crate) async fn release(
+    tx: &mut Transaction<'_, Sqlite>,
+    change: &Change,
+    record: i64,
+) -> Result<Applied, StoreError> {
+    let Change::ReleaseRun { run, review, state, digest, at } = change else {
+        return Err(StoreError::Corrupt("not a release".to_owned()));
+    };
+    // A store restored from before the claim learns here that the approval is spent.
+    let version: Option<i64> = sqlx::query_scalar("SELECT version FROM reviews WHERE id = $1")
+        .bind(review.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+    if let Some(version) = version.filter(|version| *version < number(state.version)) {
+        swap(tx, *review, state, version, record).await?;
+    }
+    let inserted = sqlx::query(
+        "INSERT INTO runs (id, review, digest, state, released_at, record) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(run.to_string())
+    .bind(review.to_string())
+    .bind(digest.to_string())
+    .bind(Run::Released.as_str())
+    .bind(number(at.as_millis()))
+    .bind(record)
+    .execute(&mut **tx)
+    .await?;
+    Ok(if inserted.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
+}
+
+pub(crate) async fn end_run(
+    tx: &mut Transaction<'_, Sqlite>,
+    run: RunId,
+    end: Run,
+    at: Timestamp,
+    detail: &str,
+) -> Result<Applied, StoreError> {
+    let ended =
+        sqlx::query("UPDATE runs SET state = $2, ended_at = $3, detail = $4 WHERE id = $1 AND ended_at IS NULL")
+            .bind(run.to_string())
+            .bind(end.as_str())
+            .bind(number(at.as_millis()))
+            .bind(detail)
+            .execute(&mut **tx)
+            .await?;
+    Ok(if ended.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
+}
+
+impl Store {
+    /// One review.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn review(&self, id: ReviewId) -> Result<Option<ReviewRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT v.case_json, v.state_json, v.id AS review, r.id AS run, r.state, r.detail
+             FROM reviews v LEFT JOIN runs r ON r.review = v.id WHERE v.id = $1",
+        )
+        .bind(id.to_string())
+        .fetch_optional(&self.read)
+        .await?;
+        row.as_ref().map(review_of).transpose()
+    }
+
+    /// Open reviews of the action with this digest, newest first, at most 16.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn open_reviews_of_action(&self, digest: &Digest) -> Result<Vec<Review>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT case_json, state_json, id AS review, NULL AS run, NULL AS state, NULL AS detail FROM reviews
+             WHERE digest = $1 AND due_at IS NOT NULL ORDER BY opened_at DESC LIMIT 16",
+        )
+        .bind(digest.to_string())
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(|row| Ok(review_of(row)?.review)).collect()
+    }
+
+    /// How many reviews this actor has open.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn open_reviews_of_actor(&self, actor: PrincipalId) -> Result<usize, StoreError> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM reviews WHERE actor = $1 AND due_at IS NOT NULL")
+            .bind(actor.to_string())
+            .fetch_one(&self.read)
+            .await?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// Open reviews whose time is up at `now`, at most 100.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn due_reviews(&self, now: Timestamp) -> Result<Vec<ReviewId>, StoreError> {
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM reviews WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT 100",
+        )
+        .bind(number(now.as_millis()))
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(|id| read_text(id)).collect()
+    }
+
+    /// When the next open review is due.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let due: Option<i64> = sqlx::query_scalar("SELECT min(due_at) FROM reviews WHERE due_at IS NOT NULL")
+            .fetch_one(&self.read)
+            .await?;
+        Ok(due.and_then(|at| u64::try_from(at).ok()).map(Timestamp::from_millis))
+    }
+
+    /// Reviews, newest first, at most `limit`; only open ones if `open`; older than the review `before`.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn reviews(
+        &self,
+        open: bool,
+        before: Option<ReviewId>,
+        limit: u32,
+    ) -> Result<Vec<ReviewRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT v.case_json, v.state_json, v.id AS review, r.id AS run, r.state, r.detail
+             FROM reviews v LEFT JOIN runs r ON r.review = v.id
+             WHERE ($1 = 0 OR v.due_at IS NOT NULL)
+               AND ($2 IS NULL OR (v.opened_at, v.id) < (SELECT opened_at, id FROM reviews WHERE id = $2))
+             ORDER BY v.opened_at DESC, v.id DESC LIMIT $3",
+        )
+        .bind(i64::from(open))
+        .bind(before.map(|id| id.to_string()))
+        .bind(i64::from(limit))
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(review_of).collect()
+    }
+
+    /// Runs that were released and whose end is not known.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn unended_runs(&self) -> Result<Vec<RunRow>, StoreError> {
+        let rows = sqlx::query("SELECT id AS run, review, state, detail FROM runs WHERE ended_at IS NULL LIMIT 10000")
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter().filter_map(|row| run_of(row).transpose()).collect()
+    }
+
+    /// Reviews that were claimed for a run that has no record: it was never forwarded.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn claims_without_run(&self) -> Result<Vec<Review>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT v.case_json, v.state_json, v.id AS review, NULL AS run, NULL AS state, NULL AS detail FROM reviews v
+             WHERE v.due_at IS NULL AND json_extract(v.state_json, '$.phase.phase') = 'claimed'
+               AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.review = v.id) LIMIT 10000",
+        )
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(|row| Ok(review_of(row)?.review)).collect()
+    }
+}
+
+fn review_of(row: &SqliteRow) -> Result<ReviewRow, StoreError> {
+    let (case, state): (&str, &str) = (row.try_get("case_json")?, row.try_get("state_json")?);
+    Ok(ReviewRow { review: Review { case: read_json(case)?, state: read_json(state)? }, run: run_of(row)? })
+}
+
+fn run_of(row: &SqliteRow) -> Result<Option<RunRow>, StoreError> {
+    let run: Option<&str> = row.try_get("run")?;
+    let Some(run) = run else { return Ok(None) };
+    Ok(Some(RunRow {
+        id: read_text(run)?,
+        review: read_text(row.try_get("review")?)?,
+        state: row.try_get("state")?,
+        detail: row.try_get("detail")?,
+    }))
+}
