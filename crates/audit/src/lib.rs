@@ -14,7 +14,9 @@ mod verify;
 pub use checkpoint::{BadNote, Checkpoint, SigningKey, VerifyingKey};
 pub use frame::{BadFrame, FRAME_HEADER, Frame, scan};
 pub use log::{Batch, Inlet, Log, Recorded, Staged, Syncs, Unwritable, Written, open};
-pub use record::{Committed, Entry, Kind, LEAF_BYTES, Leaf, Opened, PAYLOAD_BYTES, SaltSource, open_payload};
+pub use record::{
+    Committed, Entry, Kind, LEAF_BYTES, Leaf, Opened, PAYLOAD_BYTES, RecordName, SaltSource, open_payload,
+};
 pub use tree::{
     Appender, HashReader, MissingHash, consistency_proof, inclusion_proof, leaf_hash, root_of, stored_count,
     stored_index, verify_consistency, verify_inclusion,

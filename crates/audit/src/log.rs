@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use crate::Entry;
 use crate::frame::{FRAME_HEADER, Frame};
+use crate::{Entry, RecordName};
 
 /// Opens the in-memory half of a log that holds `size` durable records: for the sessions, the writer and the syncer.
 #[must_use]
@@ -53,7 +53,7 @@ impl Inlet {
         let index = self.marks.next.fetch_add(1, Ordering::AcqRel);
         // INVARIANT: between taking the index and sending nothing can fail but the writer's end.
         self.queue.send((index, frame)).map_err(|_| Unwritable::Stopped)?;
-        Ok(Staged { index, marks: Arc::clone(&self.marks) })
+        Ok(Staged { index, name: entry.name, marks: Arc::clone(&self.marks) })
     }
 
     /// Records handed to the kernel so far.
@@ -96,6 +96,7 @@ pub enum Unwritable {
 #[must_use]
 pub struct Staged {
     index: u64,
+    name: RecordName,
     marks: Arc<Marks>,
 }
 
@@ -106,13 +107,19 @@ impl Staged {
         self.index
     }
 
+    /// Which record it is a proof of.
+    #[must_use]
+    pub const fn name(&self) -> RecordName {
+        self.name
+    }
+
     /// Turns into [`Written`] once the record was handed to the kernel.
     ///
     /// # Errors
     /// Gives itself back while it was not.
     pub fn written(self) -> Result<Written, Self> {
         if self.marks.written.load(Ordering::Acquire) > self.index {
-            Ok(Written { index: self.index })
+            Ok(Written { index: self.index, name: self.name })
         } else {
             Err(self)
         }
@@ -124,7 +131,7 @@ impl Staged {
     /// Gives itself back while it is not.
     pub fn recorded(self) -> Result<Recorded, Self> {
         if self.marks.synced.load(Ordering::Acquire) > self.index {
-            Ok(Recorded { index: self.index })
+            Ok(Recorded { index: self.index, name: self.name })
         } else {
             Err(self)
         }
@@ -135,6 +142,7 @@ impl Staged {
 #[derive(Debug)]
 pub struct Written {
     index: u64,
+    name: RecordName,
 }
 
 impl Written {
@@ -143,12 +151,19 @@ impl Written {
     pub const fn index(&self) -> u64 {
         self.index
     }
+
+    /// Which record it is a proof of.
+    #[must_use]
+    pub const fn name(&self) -> RecordName {
+        self.name
+    }
 }
 
 /// Proof that a record is durable.
 #[derive(Debug)]
 pub struct Recorded {
     index: u64,
+    name: RecordName,
 }
 
 impl Recorded {
@@ -156,6 +171,12 @@ impl Recorded {
     #[must_use]
     pub const fn index(&self) -> u64 {
         self.index
+    }
+
+    /// Which record it is a proof of.
+    #[must_use]
+    pub const fn name(&self) -> RecordName {
+        self.name
     }
 }
 

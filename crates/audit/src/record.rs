@@ -108,6 +108,7 @@ impl Kind {
 #[derive(Debug)]
 #[must_use]
 pub struct Leaf {
+    name: RecordName,
     fields: BTreeMap<&'static str, Value>,
     commitments: BTreeMap<&'static str, String>,
     payload: BTreeMap<&'static str, (String, Value)>,
@@ -123,7 +124,8 @@ impl Leaf {
             ("t", Value::from(at.as_millis())),
             ("v", Value::from(VERSION)),
         ]);
-        Self { fields, commitments: BTreeMap::new(), payload: BTreeMap::new() }
+        let name = RecordName { session, sequence };
+        Self { name, fields, commitments: BTreeMap::new(), payload: BTreeMap::new() }
     }
 
     /// Adds a token: an id, a digest, a name of the configuration or of a rule. Never free text.
@@ -174,7 +176,7 @@ impl Leaf {
         if leaf.len() > LEAF_BYTES || payload.len() > PAYLOAD_BYTES {
             return Err(crate::Unwritable::TooLarge);
         }
-        Ok(Entry { leaf, payload })
+        Ok(Entry { name: self.name, leaf, payload })
     }
 }
 
@@ -182,10 +184,21 @@ impl Leaf {
 #[derive(Debug)]
 #[must_use]
 pub struct Entry {
+    /// Which record it is.
+    pub name: RecordName,
     /// What the tree commits to.
     pub leaf: Vec<u8>,
     /// What opens the leaf's commitments; may be erased.
     pub payload: Vec<u8>,
+}
+
+/// Which record of which session: what a proof is a proof of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordName {
+    /// The session.
+    pub session: SessionId,
+    /// Its number in the session.
+    pub sequence: u64,
 }
 
 /// A payload's values by name, each checked against the leaf's commitment.

@@ -239,7 +239,13 @@ impl Enforcement {
         let found = self.0.store.credential_by_name(name).await.map_err(|error| error.to_string())?;
         let id = found.ok_or_else(|| format!("there is no principal `{name}`"))?.principal.id;
         match self.change_directory(DirectoryChange::Revoke { id, at: self.now() }, id, by).await? {
-            Applied::Applied => Ok(()),
+            Applied::Applied => {
+                let owned = self.0.store.owned_by(id).await.map_err(|error| error.to_string())?;
+                for actor in owned.into_iter().chain([id]) {
+                    self.withdraw_all(actor).await.map_err(|error| error.to_string())?;
+                }
+                Ok(())
+            }
             Applied::Lost => Err(format!("`{name}` was revoked before")),
         }
     }

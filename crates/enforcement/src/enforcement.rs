@@ -12,11 +12,12 @@ use model::{Clock, Name, PrincipalId, ReviewId, Run, SessionId, Target, Timestam
 use policy::PolicySet;
 use serde_json::Value;
 use store::{SearchIndex, Store};
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::follower::{Progress, follow_search, follow_tree};
 use crate::log::{LogError, LogFiles};
+use crate::settle::STRIPES;
 use crate::waker::Waker;
 use crate::writer::{self, Recorder};
 
@@ -85,7 +86,10 @@ pub(crate) struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) id: SessionId,
     pub(crate) waker: Waker,
-    pub(crate) settling: Vec<tokio::sync::Mutex<()>>,
+    pub(crate) settling: Vec<Arc<tokio::sync::Mutex<()>>>,
+    pub(crate) last_stripe: Arc<tokio::sync::Mutex<()>>,
+    /// Work that goes on when whoever asked for it has gone.
+    work: Mutex<JoinSet<()>>,
     pub(crate) passphrases: Semaphore,
     pub(crate) failures: Mutex<crate::directory::Failures>,
     pub(crate) events: broadcast::Sender<Event>,
@@ -137,7 +141,9 @@ impl Enforcement {
             clock: settings.clock,
             id,
             waker: Waker::default(),
-            settling: (0..STRIPES).map(|_| tokio::sync::Mutex::new(())).collect(),
+            settling: (0..STRIPES).map(|_| Arc::default()).collect(),
+            last_stripe: Arc::default(),
+            work: Mutex::default(),
             passphrases: Semaphore::new(PASSPHRASES_AT_ONCE),
             failures: Mutex::default(),
             events: broadcast::channel(1024).0,
@@ -383,9 +389,11 @@ impl Enforcement {
 
     /// Records a change, then applies it. Whoever lost is told so, and reads again.
     pub(crate) async fn change(&self, entry: Entry, change: &Change) -> Result<Applied, Unapplied> {
-        let _flight = self.take_off();
+        let flight = self.take_off();
         let recorded = self.record(entry).await?;
-        Ok(self.0.store.apply(change, recorded.index()).await?)
+        let applied = self.0.store.apply(change, recorded.index()).await?;
+        flight.land();
+        Ok(applied)
     }
 
     /// Everything a passage may ask to read afresh.
@@ -422,11 +430,32 @@ impl Enforcement {
                 let row = store.review(*id).await.map_err(failed)?.ok_or("the review is not in the store")?;
                 let reviewers: BTreeSet<PrincipalId> =
                     row.review.state.verdicts.iter().map(|verdict| verdict.reviewer).collect();
-                fresh.people = store.standings(reviewers).await.map_err(failed)?;
+                let behind = row.review.case.action.actor.lineage.people();
+                fresh.people = store.standings(reviewers.into_iter().chain(behind)).await.map_err(failed)?;
                 fresh.review = Some(row.review);
             }
         }
         Ok(fresh)
+    }
+
+    /// Runs `work` to its end, whether or not the caller stays: a record is never parted from its change.
+    ///
+    /// # Errors
+    /// If the node stops in between.
+    pub async fn see_through<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Cut> {
+        let (tell, told) = oneshot::channel();
+        {
+            let mut running = self.0.work.lock().unwrap_or_else(PoisonError::into_inner);
+            while running.try_join_next().is_some() {}
+            running.spawn(async move {
+                // The caller may have gone; the work is done all the same.
+                tell.send(work.await).unwrap_or_default();
+            });
+        }
+        told.await.map_err(|_| Cut)
     }
 
     /// Marks that a record is about to be written whose change is not applied yet: the cursor stays below it.
@@ -444,6 +473,11 @@ impl Enforcement {
     }
 }
 
+/// The node stopped before the work was done.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the gateway is stopping: what became of it is in the records")]
+pub struct Cut;
+
 /// A change was not applied.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unapplied {
@@ -453,15 +487,18 @@ pub(crate) enum Unapplied {
     Store(#[from] store::StoreError),
 }
 
-/// Holds the cursor below a record whose change is not applied yet.
+/// Holds the cursor below a record whose change is not applied yet. One that never lands holds it until the next start,
+/// which replays the change.
 #[derive(Debug)]
+#[must_use]
 pub(crate) struct Flight {
     node: Arc<Node>,
     below: u64,
 }
 
-impl Drop for Flight {
-    fn drop(&mut self) {
+impl Flight {
+    /// The change is applied, or will never be.
+    pub(crate) fn land(self) {
         let mut in_flight = self.node.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = in_flight.get_mut(&self.below) {
             *count -= 1;
@@ -522,7 +559,5 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|error| Err(LogError::Io { path: PathBuf::new(), error: std::io::Error::other(error) }))
 }
 
-/// Reviews are settled one at a time within a stripe; the store's compare-and-swap is what makes it right.
-const STRIPES: usize = 64;
 /// Passphrases hashed at a time: 19 MiB and a core each.
 const PASSPHRASES_AT_ONCE: usize = 2;

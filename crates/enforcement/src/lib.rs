@@ -12,7 +12,7 @@ mod waker;
 mod writer;
 
 pub use directory::{AuthenticationFailed, Minted, NewAgent, NewPerson};
-pub use enforcement::{Enforcement, Event, Settings, Startup};
+pub use enforcement::{Cut, Enforcement, Event, Settings, Startup};
 pub use log::{LogError, Proven, ReadRecord};
 pub use problem::{PROBLEM_JSON, Problem};
 pub use session::{HeldNotice, Session, Settlement};

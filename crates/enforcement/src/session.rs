@@ -9,6 +9,8 @@ use model::{
     ShortCode, Standing, Target, Timestamp,
 };
 
+use tokio::sync::OwnedMutexGuard;
+
 use crate::Enforcement;
 use crate::enforcement::Flight;
 
@@ -22,6 +24,8 @@ pub struct Session {
     /// Index of the last record that is durable.
     last_record: u64,
     flight: Option<Flight>,
+    /// Held from the record of a review's change until the store has it.
+    settling: Option<OwnedMutexGuard<()>>,
     counts: Counts,
 }
 
@@ -88,6 +92,7 @@ impl Enforcement {
             target: target.name.clone(),
             last_record: 0,
             flight: None,
+            settling: None,
             counts: Counts::default(),
         })
     }
@@ -149,7 +154,7 @@ impl Session {
 
     /// The caller is gone or cancelled: its presenter detaches, the review stays open.
     pub async fn let_go(&mut self) {
-        if let Some(departed) = self.passage.handle_gone() {
+        while let Some(departed) = self.passage.handle_gone() {
             self.enforcement.detach(departed).await;
         }
     }
@@ -195,7 +200,9 @@ impl Session {
             let recorded = self.enforcement.0.recorder.recorded(staged).await.map_err(|error| unavailable(&error))?;
             self.enforcement.0.store.apply(&change, recorded.index()).await.map_err(|error| unavailable(&error))?;
         }
-        drop(flight);
+        if let Some(flight) = flight {
+            flight.land();
+        }
         Ok(())
     }
 
@@ -210,10 +217,23 @@ impl Session {
     }
 
     async fn drive(&mut self) -> Settlement {
+        let settlement = self.drive_on().await;
+        self.settling = None;
+        if let Some(flight) = self.flight.take() {
+            flight.land();
+        }
+        while let Some(departed) = self.passage.poll_departed() {
+            self.enforcement.depart(departed);
+        }
+        settlement
+    }
+
+    async fn drive_on(&mut self) -> Settlement {
         while let Some(step) = self.passage.poll_step() {
             match step {
                 Step::Record(entry, need) => {
                     if let Err(error) = self.record(&entry, need).await {
+                        self.flight = None;
                         self.passage.handle_unwritable(&error.to_string());
                     }
                 }
@@ -226,17 +246,14 @@ impl Session {
                     }
                 }
                 Step::Ask { review, code, expires_at, presenter, groups } => {
-                    self.flight = None;
                     self.enforcement.tell("review-opened", review);
                     return Settlement::Held(HeldNotice { review, code, expires_at, groups, presenter });
                 }
                 Step::Refuse(refusal) => {
-                    self.flight = None;
                     self.counts.refused += 1;
                     return Settlement::Refused(refusal);
                 }
                 Step::Forward(clearance) => {
-                    self.flight = None;
                     return Settlement::Forward(clearance);
                 }
             }
@@ -245,14 +262,15 @@ impl Session {
     }
 
     async fn record(&mut self, entry: &audit::Entry, need: Need) -> Result<(), audit::Unwritable> {
-        let recorder = &self.enforcement.0.recorder;
+        let recorder = self.enforcement.0.recorder.clone();
         if need == Need::Recorded && self.flight.is_none() {
             self.flight = Some(self.enforcement.take_off());
         }
+        self.settle_alone().await;
         let staged = recorder.inlet().stage(entry)?;
         match need {
             Need::Place => {}
-            Need::Staged => self.passage.handle_staged(staged, self.enforcement.epoch(), self.enforcement.now()),
+            Need::Staged => self.passage.handle_staged(staged, self.enforcement.epoch()),
             Need::Written => {
                 let written = recorder.written(staged).await?;
                 self.passage.handle_written(&written);
@@ -260,13 +278,21 @@ impl Session {
             Need::Recorded => {
                 let recorded = recorder.recorded(staged).await?;
                 self.last_record = recorded.index();
-                self.passage.handle_recorded(&recorded, self.enforcement.epoch(), self.enforcement.now());
+                self.passage.handle_recorded(&recorded, self.enforcement.epoch());
             }
         }
         Ok(())
     }
 
+    /// Takes the lock of the review at stake, if there is one and it is not held yet.
+    async fn settle_alone(&mut self) {
+        if let Some(review) = self.passage.at_stake().filter(|_| self.settling.is_none()) {
+            self.settling = Some(Arc::clone(self.enforcement.stripe(review)).lock_owned().await);
+        }
+    }
+
     async fn persist(&mut self, change: &gate::Change) {
+        self.settle_alone().await;
         match self.enforcement.0.store.apply(change, self.last_record).await {
             Ok(applied) => {
                 self.passage.handle_applied(applied, self.enforcement.now());
@@ -274,7 +300,11 @@ impl Session {
                     self.enforcement.tell("review-moved", *id);
                 }
             }
-            Err(error) => self.passage.handle_unwritable(&error.to_string()),
+            Err(error) => {
+                // Whether the change is in force is not known: the cursor stays below it, and the next start replays it.
+                self.flight = None;
+                self.passage.handle_unwritable(&error.to_string());
+            }
         }
     }
 }
@@ -282,7 +312,7 @@ impl Session {
 impl Drop for Session {
     /// The caller is gone: what it waited for is detached, and the session's end recorded with its counts.
     fn drop(&mut self) {
-        if let Some(departed) = self.passage.handle_gone() {
+        while let Some(departed) = self.passage.handle_gone() {
             self.enforcement.depart(departed);
         }
         let counts = [

@@ -2,6 +2,7 @@
 //! compare-and-swap; whoever loses reads again. A verdict that does not count is recorded too.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use audit::{Entry, Unwritable};
@@ -14,7 +15,7 @@ use store::ReviewRow;
 use tokio::sync::mpsc;
 
 use crate::Enforcement;
-use crate::enforcement::Unapplied;
+use crate::enforcement::{Cut, Unapplied};
 
 /// A verdict as a person gives it; who they are was proven just before.
 #[derive(Debug, Clone)]
@@ -73,7 +74,12 @@ impl Enforcement {
     ///
     /// # Errors
     /// If it does not count, or cannot be recorded. Either way the reviewer is told why.
-    pub async fn give_verdict(&self, mut given: GivenVerdict) -> Result<ReviewRow, SettleError> {
+    pub async fn give_verdict(&self, given: GivenVerdict) -> Result<ReviewRow, SettleError> {
+        let node = self.clone();
+        self.see_through(async move { node.settle(given).await }).await.unwrap_or_else(gone)
+    }
+
+    async fn settle(&self, mut given: GivenVerdict) -> Result<ReviewRow, SettleError> {
         given.reason.truncate(given.reason.floor_char_boundary(limit::REASON_BYTES));
         let _one_at_a_time = self.stripe(given.review).lock().await;
         for _ in 0..ATTEMPTS {
@@ -86,6 +92,7 @@ impl Enforcement {
                 at: now,
                 channel: given.channel,
                 strength: given.strength,
+                proof_age: model::Duration::from_secs(0),
                 terms: Vec::new(),
             };
             let state = match self.count(&review, verdict.clone(), now).await? {
@@ -131,7 +138,7 @@ impl Enforcement {
             target,
             channel: verdict.channel,
             strength: verdict.strength,
-            proof_age: model::Duration::from_secs(0),
+            proof_age: verdict.proof_age,
             now,
         });
         let given = Given { verdict, reviewer: &reviewer, countersign: &countersign, people: &people };
@@ -143,6 +150,11 @@ impl Enforcement {
     /// # Errors
     /// If the caller may not, the review is over, or it cannot be recorded.
     pub async fn withdraw(&self, review: ReviewId, by: PrincipalId) -> Result<ReviewRow, SettleError> {
+        let node = self.clone();
+        self.see_through(async move { node.take_back(review, by).await }).await.unwrap_or_else(gone)
+    }
+
+    async fn take_back(&self, review: ReviewId, by: PrincipalId) -> Result<ReviewRow, SettleError> {
         let _one_at_a_time = self.stripe(review).lock().await;
         for _ in 0..ATTEMPTS {
             let found = self.0.store.review(review).await?.ok_or(SettleError::NoReview)?.review;
@@ -156,6 +168,17 @@ impl Enforcement {
             }
         }
         Err(SettleError::Unavailable("the review moves too fast: try again".to_owned()))
+    }
+
+    /// The actor was revoked: everything it has open is withdrawn.
+    pub(crate) async fn withdraw_all(&self, actor: PrincipalId) -> Result<(), SettleError> {
+        for id in self.0.store.open_review_ids_of_actor(actor).await? {
+            let _one_at_a_time = self.stripe(id).lock().await;
+            let Some(row) = self.0.store.review(id).await? else { continue };
+            let Ok(state) = row.review.handle_withdraw("the actor was revoked", self.now()) else { continue };
+            self.end(&row.review, state, Outcome::Withdrawn).await?;
+        }
+        Ok(())
     }
 
     /// A presenter left. The review stays open and releases to nobody until the same action is presented again.
@@ -203,15 +226,17 @@ impl Enforcement {
         Ok(applied)
     }
 
-    fn stripe(&self, review: ReviewId) -> &tokio::sync::Mutex<()> {
+    /// Records of one review and their changes go in one order: the log's and the store's.
+    pub(crate) fn stripe(&self, review: ReviewId) -> &Arc<tokio::sync::Mutex<()>> {
         let [first, ..] = *review.as_bytes();
         let stripes = &self.0.settling;
-        // There are always stripes; the fallback is never taken.
-        stripes.get(usize::from(first) % stripes.len().max(1)).unwrap_or(&NEVER)
+        stripes.get(usize::from(first) % STRIPES).unwrap_or(&self.0.last_stripe)
     }
 }
 
-static NEVER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+fn gone<T>(_: Cut) -> Result<T, SettleError> {
+    Err(SettleError::Unavailable("the gateway is stopping".to_owned()))
+}
 
 /// Detaches presenters whose callers went without a word.
 pub(crate) async fn see_off(enforcement: Enforcement, mut departed: mpsc::UnboundedReceiver<(ReviewId, PresenterId)>) {
@@ -239,5 +264,7 @@ pub(crate) async fn expire(enforcement: Enforcement) {
     }
 }
 
+/// Reviews are settled one at a time within a stripe; the store's compare-and-swap is what makes it right.
+pub(crate) const STRIPES: usize = 64;
 /// Times a change is tried again after losing to another.
 const ATTEMPTS: usize = 8;

@@ -6,16 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use audit::{Entry, Recorded, Staged, Unwritable, Written};
+use audit::{Entry, RecordName, Recorded, Staged, Unwritable, Written};
 use model::{
-    Action, Bound, DataClass, Decision, DenyReason, Digest, GroupName, Operation, Parameter, PresenterId, PrincipalId,
-    Requirement, ReviewId, Run, RunId, SessionState, ShortCode, Standing, Statement, Target, Timestamp, limit,
+    Action, Bound, DataClass, Decision, DenyReason, Digest, GroupName, Name, Operation, Outcome, Parameter,
+    PresenterId, PrincipalId, Requirement, ReviewId, Run, RunId, SessionState, ShortCode, Standing, Statement, Target,
+    Timestamp, Verdict, limit,
 };
-use policy::{PolicySet, Question};
+use policy::{Countersign, PolicySet, Question};
 
 use crate::{
-    Applied, Case, Change, Claim, Clearance, Journal, Phase, Presenter, Refusal, RefusalKind, Review, ReviewState,
-    is_reachable,
+    Applied, Case, Change, Claim, Clearance, Journal, NotCounted, Phase, Presenter, Refusal, RefusalKind, Review,
+    ReviewState, is_reachable, is_satisfied,
 };
 
 /// The bytes that a clearance licenses, exactly as they go upstream.
@@ -148,6 +149,10 @@ pub struct Passage {
     statements: HashMap<Digest, u64>,
     state: State,
     steps: VecDeque<Step>,
+    /// The number of the record whose proof is awaited.
+    awaited: Option<u64>,
+    /// Presenters that left their reviews open.
+    departed: Vec<(ReviewId, PresenterId)>,
 }
 
 /// Who asks, of which target, under which policy.
@@ -174,8 +179,8 @@ enum State {
     Deciding(Box<Presented>),
     /// For fresh facts, then to be asked about.
     Opening(Box<Presented>, Vec<Requirement>, Digest),
-    /// For the record of an allowed action.
-    Clearing(Box<Presented>, Digest),
+    /// For the record of an allowed action: its place is enough for a plain read alone.
+    Clearing(Box<Presented>, Digest, Need),
     /// For the record of a refusal.
     Refusing(Refusal),
     /// For the record of a new review, or of attaching to one; then for the store.
@@ -186,10 +191,18 @@ enum State {
     Waking(Box<Held>),
     /// For the store to give us the claim.
     Claiming(Box<Held>, RunId, Box<ReviewState>),
-    /// For the record of the release, then for the store.
-    Releasing(Box<Held>, RunId, Option<Clearance>),
+    /// For the record of the release.
+    Releasing(Box<Held>, RunId, Box<Change>),
+    /// For fresh facts, because the grounds of the release are stale.
+    Confirming(Box<Held>, RunId, Box<Change>, Clearance),
+    /// For the store to learn of the release; then it is forwarded.
+    Released(Clearance),
+    /// For the store to learn of a release that is not forwarded after all.
+    Abandoning(Refusal, RunId),
+    /// For the record of that, then for the store.
+    Abandoned(Refusal, Box<Change>),
     /// For the record of a lapse, then for the store; then a new review is opened.
-    Lapsing(Box<Held>, Box<Change>, String),
+    Lapsing(Box<Held>, Box<Change>),
 }
 
 /// A held action.
@@ -214,6 +227,8 @@ impl Passage {
             statements: HashMap::new(),
             state: State::Idle,
             steps: VecDeque::new(),
+            awaited: None,
+            departed: Vec::new(),
         }
     }
 
@@ -247,7 +262,7 @@ impl Passage {
 
     /// An action comes in. Whatever was held before is let go.
     pub fn present(&mut self, presented: Presented, epoch: Epoch, now: Timestamp) {
-        self.steps.clear();
+        self.let_go();
         if epoch == self.bearing.epoch {
             self.decide(Box::new(presented), now);
         } else {
@@ -275,19 +290,32 @@ impl Passage {
                 self.open(presented, (requirements, digest), found, now);
             }
             State::Waking(held) => self.wake(held, review, &people, now),
+            State::Confirming(held, run, change, clearance) => {
+                self.confirm((held, run), change, clearance, &people, now)
+            }
             other => self.state = other,
         }
     }
 
     /// The last record has its place.
-    pub fn handle_staged(&mut self, place: Staged, epoch: Epoch, now: Timestamp) {
-        if let State::Clearing(presented, digest) = self.take_if_fresh(epoch, now) {
-            self.steps.push_back(Step::Forward(Clearance::staged(digest, presented.payload, place)));
+    pub fn handle_staged(&mut self, place: Staged, epoch: Epoch) {
+        if self.is_awaited(place.name())
+            && let Some(state) = self.take_if_fresh(epoch)
+        {
+            match state {
+                State::Clearing(presented, digest, Need::Staged) => {
+                    self.steps.push_back(Step::Forward(Clearance::staged(digest, presented.payload, place)));
+                }
+                other => self.state = other,
+            }
         }
     }
 
     /// The last record reached the kernel.
-    pub fn handle_written(&mut self, _proof: &Written) {
+    pub fn handle_written(&mut self, proof: &Written) {
+        if !self.is_awaited(proof.name()) {
+            return;
+        }
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Refusing(refusal) => self.steps.push_back(Step::Refuse(refusal)),
             other => self.state = other,
@@ -295,27 +323,29 @@ impl Passage {
     }
 
     /// The last record is durable.
-    pub fn handle_recorded(&mut self, proof: &Recorded, epoch: Epoch, now: Timestamp) {
-        match self.take_if_fresh(epoch, now) {
-            State::Clearing(presented, digest) => {
+    pub fn handle_recorded(&mut self, proof: &Recorded, epoch: Epoch) {
+        if !self.is_awaited(proof.name()) {
+            return;
+        }
+        let Some(state) = self.take_if_fresh(epoch) else { return };
+        match state {
+            State::Clearing(presented, digest, Need::Recorded) => {
                 let clearance = Clearance::recorded(digest, presented.payload, None, proof);
                 self.steps.push_back(Step::Forward(clearance));
             }
-            State::Asking(held, change) => {
-                self.steps.push_back(Step::Persist((*change).clone()));
-                self.state = State::Asking(held, change);
-            }
-            State::Releasing(mut held, run, None) => {
+            State::Asking(held, change) => self.persist((*change).clone(), State::Asking(held, change)),
+            State::Releasing(mut held, run, change) => {
                 let payload = std::mem::replace(&mut held.presented.payload, Payload(Vec::new()));
                 let clearance = Clearance::recorded(held.digest, payload, Some(run), proof);
-                let change = released(&held.review, run, now);
-                self.steps.push_back(Step::Persist(change));
-                self.state = State::Releasing(held, run, Some(clearance));
+                if epoch == self.bearing.epoch {
+                    self.persist(*change, State::Released(clearance));
+                } else {
+                    let id = held.review.case.id;
+                    self.refresh(State::Confirming(held, run, change, clearance), Refresh::Review(id));
+                }
             }
-            State::Lapsing(held, change, why) => {
-                self.steps.push_back(Step::Persist((*change).clone()));
-                self.state = State::Lapsing(held, change, why);
-            }
+            State::Abandoned(refusal, change) => self.persist((*change).clone(), State::Abandoned(refusal, change)),
+            State::Lapsing(held, change) => self.persist((*change).clone(), State::Lapsing(held, change)),
             other => self.state = other,
         }
     }
@@ -335,27 +365,30 @@ impl Passage {
                 held.review.state = *state;
                 let change = released(&held.review, run, now);
                 let entry = self.journal.released(held.review.case.id, run, &change, now);
-                self.record(entry, Need::Recorded, State::Releasing(held, run, None));
+                self.record(entry, Need::Recorded, State::Releasing(held, run, Box::new(change)));
             }
-            (State::Claiming(held, ..), Applied::Lost) => {
+            (State::Claiming(held, ..) | State::Lapsing(held, _), Applied::Lost) => {
                 let id = held.review.case.id;
                 self.refresh(State::Waking(held), Refresh::Review(id));
             }
             // The record is durable: whatever the store said, the log is the truth and the clearance stands.
-            (State::Releasing(_, _, Some(clearance)), _) => self.steps.push_back(Step::Forward(clearance)),
-            (State::Lapsing(held, ..), Applied::Applied) => self.decide(held.presented, now),
-            (State::Lapsing(held, ..), Applied::Lost) => {
-                let id = held.review.case.id;
-                self.refresh(State::Waking(held), Refresh::Review(id));
+            (State::Released(clearance), _) => self.steps.push_back(Step::Forward(clearance)),
+            (State::Abandoning(refusal, run), _) => {
+                let detail = refusal.message.clone();
+                let end = RunEnd { run: Run::Failed, rows: 0, masked: BTreeMap::new(), detail: detail.clone() };
+                let change = Change::EndRun { run, end: Run::Failed, at: now, detail };
+                let entry = self.journal.run_ended(Some(run), &end, Some(&change), now);
+                self.record(entry, Need::Recorded, State::Abandoned(refusal, Box::new(change)));
             }
+            (State::Abandoned(refusal, _), _) => self.steps.push_back(Step::Refuse(refusal)),
+            (State::Lapsing(held, _), Applied::Applied) => self.decide(held.presented, now),
             (other, _) => self.state = other,
         }
     }
 
     /// The log or the store failed: the action does not run.
     pub fn handle_unwritable(&mut self, why: &str) {
-        self.state = State::Idle;
-        self.steps.clear();
+        self.let_go();
         self.steps.push_back(Step::Refuse(Refusal::unavailable(why)));
     }
 
@@ -377,14 +410,67 @@ impl Passage {
     }
 
     /// The caller is gone or cancelled: the machine lets go of what it held. The review itself stays open.
+    /// To be called at rest, when no step is under way: a record is never parted from its change.
     pub fn handle_gone(&mut self) -> Option<(ReviewId, PresenterId)> {
-        self.steps.clear();
-        match std::mem::replace(&mut self.state, State::Idle) {
-            State::Holding(held) | State::Waking(held) | State::Asking(held, _) => {
-                Some((held.review.case.id, held.presenter))
-            }
-            _ => None,
+        self.let_go();
+        self.poll_departed()
+    }
+
+    /// A presenter that left its review, to be detached.
+    pub fn poll_departed(&mut self) -> Option<(ReviewId, PresenterId)> {
+        self.departed.pop()
+    }
+
+    /// The review whose record and change are under way: nobody else may record a change of it in between.
+    #[must_use]
+    pub fn at_stake(&self) -> Option<ReviewId> {
+        match &self.state {
+            State::Asking(held, _)
+            | State::Claiming(held, ..)
+            | State::Releasing(held, ..)
+            | State::Confirming(held, ..)
+            | State::Lapsing(held, _) => Some(held.review.case.id),
+            State::Idle
+            | State::Deciding(_)
+            | State::Opening(..)
+            | State::Clearing(..)
+            | State::Refusing(_)
+            | State::Holding(_)
+            | State::Waking(_)
+            | State::Released(_)
+            | State::Abandoning(..)
+            | State::Abandoned(..) => None,
         }
+    }
+
+    /// Drops what is under way. Records that were never staged are written again when they are needed.
+    fn let_go(&mut self) {
+        if !self.steps.is_empty() || self.awaited.is_some() {
+            self.statements.clear();
+            self.decisions.clear();
+        }
+        self.steps.clear();
+        self.awaited = None;
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Holding(held) | State::Waking(held) | State::Asking(held, _) | State::Claiming(held, ..) => {
+                self.depart(&held);
+            }
+            State::Idle
+            | State::Deciding(_)
+            | State::Opening(..)
+            | State::Clearing(..)
+            | State::Refusing(_)
+            | State::Releasing(..)
+            | State::Confirming(..)
+            | State::Released(_)
+            | State::Abandoning(..)
+            | State::Abandoned(..)
+            | State::Lapsing(..) => {}
+        }
+    }
+
+    fn depart(&mut self, held: &Held) {
+        self.departed.push((held.review.case.id, held.presenter));
     }
 
     /// The record of how a run ended, and the change of the store where a review released it.
@@ -419,7 +505,7 @@ impl Passage {
                 self.refuse(&presented, &digest, refusal, &decision, now);
             }
             Decision::Review(requirements, _) => {
-                let groups = requirements.iter().map(|requirement| requirement.group.clone()).collect();
+                let groups = groups_of(requirements);
                 let state = State::Opening(presented, requirements.clone(), digest);
                 self.refresh(state, Refresh::Opening { digest, groups });
             }
@@ -454,7 +540,7 @@ impl Passage {
         } else {
             (self.journal.execute_whole(&presented, &digest, statement, decision, now), Need::Recorded)
         };
-        self.record(entry, need, State::Clearing(presented, digest));
+        self.record(entry, need, State::Clearing(presented, digest, need));
     }
 
     /// The number of the statement's record in this session, written now if it is the first time.
@@ -506,6 +592,11 @@ impl Passage {
         // The facts may have changed since the decision: what holds now is what is asked.
         let decision = self.bearing.decide(&presented.statement.operations, now);
         match &decision {
+            Decision::Review(asked, _) if groups_of(asked) != groups_of(&requirements) => {
+                let (asked, groups) = (asked.clone(), groups_of(asked));
+                let state = State::Opening(presented, asked, digest);
+                return self.refresh(state, Refresh::Opening { digest, groups });
+            }
             Decision::Review(asked, _) => requirements.clone_from(asked),
             Decision::Allow(_) | Decision::Deny(..) => return self.decide(presented, now),
         }
@@ -526,7 +617,9 @@ impl Passage {
         }
         let lineage = &self.bearing.standing.actor.lineage;
         if !is_reachable(&requirements, &found.people, lineage) {
-            return self.refuse_unreachable(&presented, &digest, (&requirements, &decision), now);
+            let alone = |asked: &&Requirement| !is_reachable(std::slice::from_ref(*asked), &found.people, lineage);
+            let short = requirements.iter().find(alone).or(requirements.first()).cloned();
+            return self.refuse_unreachable(&presented, &digest, (short, &decision), now);
         }
         let case = self.case(&presented, digest, requirements, now);
         let review = Review::open(case, Presenter::Live { id: presenter, node: self.node });
@@ -540,11 +633,11 @@ impl Passage {
         &mut self,
         presented: &Presented,
         digest: &Digest,
-        (requirements, decision): (&[Requirement], &Decision),
+        (short, decision): (Option<Requirement>, &Decision),
         now: Timestamp,
     ) {
-        let Some(first) = requirements.first() else { return };
-        let reason = DenyReason::QuorumUnreachable { rule: first.rule.id.clone(), group: first.group.clone() };
+        let Some(Requirement { rule, group, .. }) = short else { return };
+        let reason = DenyReason::QuorumUnreachable { rule: rule.id, group };
         let refusal = Refusal::denied(&reason, decision.explained());
         self.refuse(presented, digest, refusal, decision, now);
     }
@@ -566,7 +659,7 @@ impl Passage {
     }
 
     fn ask(&mut self, held: Box<Held>) {
-        let groups: BTreeSet<_> = held.review.case.requirements.iter().map(|asked| asked.group.clone()).collect();
+        let groups = groups_of(&held.review.case.requirements);
         self.steps.push_back(Step::Ask {
             review: held.review.case.id,
             code: held.review.case.code(),
@@ -593,11 +686,9 @@ impl Passage {
         match &held.review.state.phase {
             Phase::Pending => self.ask(held),
             Phase::Approved { .. } => self.release(held, people, now),
-            Phase::Claimed { .. } => self.steps.push_back(Step::Refuse(Refusal::ended(
-                model::Outcome::Approved,
-                "another caller ran it",
-                named,
-            ))),
+            Phase::Claimed { .. } => {
+                self.steps.push_back(Step::Refuse(Refusal::ended(Outcome::Approved, "another caller ran it", named)))
+            }
             Phase::Ended { outcome, why, .. } => {
                 let refusal = Refusal::ended(*outcome, why, named);
                 self.steps.push_back(Step::Refuse(refusal));
@@ -617,25 +708,52 @@ impl Passage {
             Decision::Deny(reason, _) => return self.lapse(held, &format!("policy now denies it: {reason}"), now),
         };
         let run = RunId::from_random(self.journal.draw());
-        let claim = Claim { presenter: held.presenter, run, outstanding: &outstanding, people };
+        let people = self.bearing.still_countersigning(&held.review, people, now);
+        let claim = Claim { presenter: held.presenter, run, outstanding: &outstanding, people: &people };
         match held.review.handle_claim(&claim, now) {
             Ok(state) => {
-                let id = held.review.case.id;
-                self.steps.push_back(Step::Persist(Change::AdvanceReview { id, state: Box::new(state.clone()) }));
-                self.state = State::Claiming(held, run, Box::new(state));
+                let change = Change::AdvanceReview { id: held.review.case.id, state: Box::new(state.clone()) };
+                self.persist(change, State::Claiming(held, run, Box::new(state)));
             }
-            Err(crate::NotCounted::NotApproved) => {
+            Err(NotCounted::NotApproved) => {
                 self.lapse(held, "the rules, or the standing of those who approved, changed since", now);
             }
             Err(why) => {
+                self.depart(&held);
                 let named = (held.review.case.id, held.review.case.code());
-                let refusal = Refusal::ended(model::Outcome::Lapsed, &why.to_string(), named);
-                self.steps.push_back(Step::Refuse(refusal));
+                self.steps.push_back(Step::Refuse(Refusal::ended(Outcome::Lapsed, &why.to_string(), named)));
             }
         }
     }
 
+    /// The grounds moved between the claim and the record of the release: what holds now decides whether it is forwarded.
+    fn confirm(
+        &mut self,
+        (held, run): (Box<Held>, RunId),
+        change: Box<Change>,
+        clearance: Clearance,
+        people: &BTreeMap<PrincipalId, Standing>,
+        now: Timestamp,
+    ) {
+        let outstanding = match self.bearing.decide(&held.presented.statement.operations, now) {
+            Decision::Allow(_) => Some(Vec::new()),
+            Decision::Review(requirements, _) => Some(requirements),
+            Decision::Deny(..) => None,
+        };
+        let people = self.bearing.still_countersigning(&held.review, people, now);
+        let (verdicts, actor) = (&held.review.state.verdicts, &held.review.case.action.actor);
+        let same = self.action(&held.presented).digest() == held.review.case.digest;
+        if same && outstanding.is_some_and(|asked| is_satisfied(&asked, verdicts, &people, &actor.lineage)) {
+            return self.persist(*change, State::Released(clearance));
+        }
+        drop(clearance);
+        let why = "the grounds of the approval changed while it was released; it was not forwarded";
+        let named = (held.review.case.id, held.review.case.code());
+        self.persist(*change, State::Abandoning(Refusal::ended(Outcome::Lapsed, why, named), run));
+    }
+
     fn refuse_drift(&mut self, held: &Held, again: &Action, now: Timestamp) {
+        self.depart(held);
         let before = &held.review.case.action;
         let mut drift = before.state.drift(&again.state);
         if before.target_version != again.target_version {
@@ -646,6 +764,8 @@ impl Passage {
         }
         let names = before.statement.bound.iter().filter(|bound| !again.statement.bound.contains(bound));
         drift.extend(names.map(|bound| format!("{} is no longer {}", bound.name, bound.identity)));
+        let names = again.statement.bound.iter().filter(|bound| !before.statement.bound.contains(bound));
+        drift.extend(names.map(|bound| format!("{} is now {}", bound.name, bound.identity)));
         let refusal = Refusal {
             kind: RefusalKind::Drifted,
             message: format!("what was approved is not what would run: {}", drift.join("; ")),
@@ -662,11 +782,20 @@ impl Passage {
 
     /// An approval that no longer holds lapses; the live presenter gets a new review.
     fn lapse(&mut self, held: Box<Held>, why: &str, now: Timestamp) {
-        let state = held.review.lapsed(why, now);
         let id = held.review.case.id;
-        let change = Change::AdvanceReview { id, state: Box::new(state) };
-        let entry = self.journal.review_ended(id, model::Outcome::Lapsed, &change, now);
-        self.record(entry, Need::Recorded, State::Lapsing(held, Box::new(change), why.to_owned()));
+        match held.review.handle_lapse(why, now) {
+            Ok(state) => {
+                let change = Change::AdvanceReview { id, state: Box::new(state) };
+                let entry = self.journal.review_ended(id, Outcome::Lapsed, &change, now);
+                self.record(entry, Need::Recorded, State::Lapsing(held, Box::new(change)));
+            }
+            Err(_) => self.refresh(State::Waking(held), Refresh::Review(id)),
+        }
+    }
+
+    fn persist(&mut self, change: Change, state: State) {
+        self.state = state;
+        self.steps.push_back(Step::Persist(change));
     }
 
     fn refresh(&mut self, state: State, what: Refresh) {
@@ -678,6 +807,7 @@ impl Passage {
     fn record(&mut self, entry: Result<Entry, Unwritable>, need: Need, state: State) {
         match entry {
             Ok(entry) => {
+                self.awaited = Some(entry.name.sequence);
                 self.steps.push_back(Step::Record(entry, need));
                 self.state = state;
             }
@@ -699,14 +829,23 @@ impl Passage {
         }
     }
 
+    /// Whether `name` is the record whose proof is awaited: a proof of another changes nothing.
+    fn is_awaited(&mut self, name: RecordName) -> bool {
+        let awaited = name.session == self.journal.session() && self.awaited == Some(name.sequence);
+        if awaited {
+            self.awaited = None;
+        }
+        awaited
+    }
+
     /// The state, unless it is an allowed action whose grounds are stale: that one is decided again.
-    fn take_if_fresh(&mut self, epoch: Epoch, _now: Timestamp) -> State {
+    fn take_if_fresh(&mut self, epoch: Epoch) -> Option<State> {
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Clearing(presented, _) if epoch != self.bearing.epoch => {
+            State::Clearing(presented, ..) if epoch != self.bearing.epoch => {
                 self.refresh(State::Deciding(presented), Refresh::Bearing);
-                State::Idle
+                None
             }
-            other => other,
+            other => Some(other),
         }
     }
 
@@ -747,6 +886,38 @@ impl Bearing {
     }
 }
 
+impl Bearing {
+    /// Those of `people` whose verdicts policy still lets count, with the strength and age of proof of their verdicts.
+    fn still_countersigning(
+        &self,
+        review: &Review,
+        people: &BTreeMap<PrincipalId, Standing>,
+        now: Timestamp,
+    ) -> BTreeMap<PrincipalId, Standing> {
+        let lineage = &review.case.action.actor.lineage;
+        let behind = people.values().filter(|person| lineage.contains(person.actor.principal.id));
+        let lineage: Vec<Name> = behind.map(|person| person.actor.principal.name.clone()).collect();
+        let id = review.case.id.to_string();
+        let counts = |verdict: &&Verdict| {
+            people.get(&verdict.reviewer).is_some_and(|reviewer| {
+                let asked = Countersign {
+                    reviewer,
+                    review: &id,
+                    lineage: &lineage,
+                    target: &self.target,
+                    channel: verdict.channel,
+                    strength: verdict.strength,
+                    proof_age: verdict.proof_age,
+                    now,
+                };
+                matches!(self.policy.may_countersign(&asked), Decision::Allow(_))
+            })
+        };
+        let verdicts = review.state.verdicts.iter().filter(counts);
+        verdicts.filter_map(|verdict| Some((verdict.reviewer, people.get(&verdict.reviewer)?.clone()))).collect()
+    }
+}
+
 struct Found {
     review: Option<Review>,
     people: BTreeMap<PrincipalId, Standing>,
@@ -761,6 +932,10 @@ fn released(review: &Review, run: RunId, now: Timestamp) -> Change {
         digest: review.case.digest,
         at: now,
     }
+}
+
+fn groups_of(requirements: &[Requirement]) -> BTreeSet<GroupName> {
+    requirements.iter().map(|requirement| requirement.group.clone()).collect()
 }
 
 fn too_many(open: usize) -> Refusal {

@@ -143,7 +143,7 @@ pub enum NotCounted {
     #[error("the review is already {0}")]
     Over(&'static str),
     /// Its time is up.
-    #[error("the review expired unanswered")]
+    #[error("its time is up")]
     Expired,
     /// It holds as many verdicts as it may.
     #[error("the review holds too many verdicts")]
@@ -168,9 +168,11 @@ impl Review {
     /// # Errors
     /// Why it does not count. A refused verdict is recorded too, and changes nothing.
     pub fn handle_verdict(&self, given: &Given<'_>, now: Timestamp) -> Result<ReviewState, NotCounted> {
-        let verdict = &given.verdict;
+        let reviewer = given.reviewer.actor.principal.id;
+        let mut verdict = Verdict { reviewer, ..given.verdict.clone() };
+        let actor = &self.case.action.actor;
         // Before any other check: no role, group or rule lifts this (invariant 3).
-        if self.case.action.actor.lineage.contains(verdict.reviewer) {
+        if actor.lineage.contains(reviewer) || actor.principal.id == reviewer {
             return Err(NotCounted::InLineage);
         }
         if given.reviewer.actor.principal.kind != PrincipalKind::Person || !given.reviewer.active {
@@ -185,15 +187,14 @@ impl Review {
             Decision::Deny(reason, _) => return Err(NotCounted::Policy(reason.to_string())),
             Decision::Review(..) => return Err(NotCounted::Policy("it would need a review itself".to_owned())),
         }
-        let before = self.state.verdicts.iter().find(|earlier| earlier.reviewer == verdict.reviewer);
+        let before = self.state.verdicts.iter().find(|earlier| earlier.reviewer == reviewer);
         // A person may still turn an approval into a rejection: that only ever stops something.
         if before.is_some_and(|earlier| earlier.kind == verdict.kind) {
             return Err(NotCounted::Repeated);
         }
-        if self.state.verdicts.len() >= limit::VERDICTS {
+        if verdict.kind == VerdictKind::Approve && self.state.verdicts.len() >= limit::VERDICTS {
             return Err(NotCounted::Full);
         }
-        let mut verdict = verdict.clone();
         verdict.terms = self.case.requirements.iter().map(|requirement| requirement.rule.hash).collect();
         let mut state = self.next();
         state.phase = self.settled(given, &verdict, now);
@@ -312,9 +313,14 @@ impl Review {
     }
 
     /// An approval that no longer holds lapses, told why.
-    #[must_use]
-    pub fn lapsed(&self, why: &str, now: Timestamp) -> ReviewState {
-        self.ended(Outcome::Lapsed, now, why)
+    ///
+    /// # Errors
+    /// If it is not an approval that waits to be claimed.
+    pub fn handle_lapse(&self, why: &str, now: Timestamp) -> Result<ReviewState, NotCounted> {
+        match self.state.phase {
+            Phase::Approved { .. } => Ok(self.ended(Outcome::Lapsed, now, why)),
+            Phase::Pending | Phase::Claimed { .. } | Phase::Ended { .. } => Err(NotCounted::NotApproved),
+        }
     }
 
     fn check_open(&self, now: Timestamp) -> Result<(), NotCounted> {

@@ -76,6 +76,7 @@ pub(crate) fn verdict(reviewer: PrincipalId, kind: VerdictKind, requirements: &[
         at: Timestamp::from_millis(0),
         channel: Channel::Cli,
         strength: Strength::PASSPHRASE,
+        proof_age: Duration::from_secs(0),
         terms: requirements.iter().map(|requirement| requirement.rule.hash).collect(),
     }
 }
@@ -169,6 +170,7 @@ pub(crate) fn presented(verb: Verb, table: &str) -> Presented {
 
 /// Reads and writes are granted; an agent's writes need a DBA, except on `notes`; drops are out.
 pub(crate) const RULES: &str = r#"
+@id("countersigning") permit (principal is Person, action == Action::"countersign", resource);
 @id("work") permit (principal in Group::"engineering", action in [Action::"read", Action::"write"], resource);
 @id("change") @title("Agents change data with a DBA") @review("dba") @expires("20m")
 forbid (principal is Agent, action in Action::"write", resource is Table) unless { resource.name == "notes" };
@@ -347,14 +349,14 @@ impl World {
         }
         match need {
             Need::Place => {}
-            Need::Staged => self.passage.handle_staged(place, self.facts.epoch, self.now),
+            Need::Staged => self.passage.handle_staged(place, self.facts.epoch),
             Need::Written => {
                 self.write();
                 self.passage.handle_written(&place.written().unwrap());
             }
             Need::Recorded => {
                 self.sync();
-                self.passage.handle_recorded(&place.recorded().unwrap(), self.facts.epoch, self.now);
+                self.passage.handle_recorded(&place.recorded().unwrap(), self.facts.epoch);
             }
         }
     }

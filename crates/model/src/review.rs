@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PrincipalId, RuleHash, Timestamp};
+use crate::{Duration, PrincipalId, RuleHash, Timestamp};
 
 /// One reviewer's answer. People give verdicts.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Verdict {
     pub channel: Channel,
     /// How strongly the reviewer proved to be themself.
     pub strength: Strength,
+    /// How long before the verdict that proof was given.
+    pub proof_age: Duration,
     /// The rules, as hashes, that were among the terms the reviewer saw.
     pub terms: Vec<RuleHash>,
 }

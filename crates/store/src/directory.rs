@@ -140,6 +140,18 @@ impl Store {
         self.standings(ids).await
     }
 
+    /// The agents and pipelines that this person owns.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn owned_by(&self, owner: PrincipalId) -> Result<Vec<PrincipalId>, StoreError> {
+        let rows: Vec<String> = sqlx::query_scalar("SELECT id FROM principals WHERE owner = $1")
+            .bind(owner.to_string())
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter().map(|id| read_text(id)).collect()
+    }
+
     /// The credential of the principal with this id.
     ///
     /// # Errors

@@ -198,6 +198,19 @@ impl Store {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
+    /// The reviews that this actor has open.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn open_review_ids_of_actor(&self, actor: PrincipalId) -> Result<Vec<ReviewId>, StoreError> {
+        let rows: Vec<String> =
+            sqlx::query_scalar("SELECT id FROM reviews WHERE actor = $1 AND due_at IS NOT NULL LIMIT 1000")
+                .bind(actor.to_string())
+                .fetch_all(&self.read)
+                .await?;
+        rows.iter().map(|id| read_text(id)).collect()
+    }
+
     /// Open reviews whose time is up at `now`, at most 100.
     ///
     /// # Errors

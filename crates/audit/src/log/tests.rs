@@ -48,7 +48,7 @@ fn after_a_failure_nothing_more_is_staged_and_nothing_staged_is_proven() {
 #[test]
 fn a_backlog_over_the_limit_is_refused_and_drains() {
     let (inlet, mut log, _syncs) = open(0);
-    let large = Entry { leaf: vec![b'x'; 1000], payload: vec![b'y'; crate::PAYLOAD_BYTES] };
+    let large = Entry { name: entry(0).name, leaf: vec![b'x'; 1000], payload: vec![b'y'; crate::PAYLOAD_BYTES] };
     let mut staged = 0;
     while inlet.stage(&large).is_ok() {
         staged += 1;

@@ -175,6 +175,7 @@ fn agents_and_pipelines_never_review() {
     for kind in [PrincipalKind::Agent, PrincipalKind::Pipeline] {
         let mut standing = agent_standing(&["dba"]);
         standing.actor.principal.kind = kind;
+        standing.actor.principal.id = person(77);
         assert_eq!(give(&opened(&one_dba()), &standing, Approve, at(1)), Err(NotCounted::NotAPerson));
         assert_eq!(give(&opened(&one_dba()), &standing, Reject, at(1)), Err(NotCounted::NotAPerson));
     }
@@ -387,7 +388,7 @@ fn nobody_attaches_to_what_expired_lapsed_ended_or_was_claimed() {
     assert_eq!(attach(&review, at(610)), NotCounted::Expired);
     let claimed = claim(&review, &one_dba(), &people(), at(20)).unwrap();
     assert_eq!(attach(&claimed, at(21)), NotCounted::Over("released"));
-    let lapsed = moved(&review, review.lapsed("the rules changed", at(20)));
+    let lapsed = moved(&review, review.handle_lapse("the rules changed", at(20)).unwrap());
     assert_eq!(attach(&lapsed, at(21)), NotCounted::Over("lapsed"));
 }
 
@@ -577,7 +578,7 @@ fn answer(review: &Review, event: &Event, scene: &Scene) -> Result<ReviewState, 
             let claim = Claim { presenter: presenter(*id), run: run(1), outstanding: &outstanding, people: &people };
             match review.handle_claim(&claim, now) {
                 Err(NotCounted::NotApproved) if matches!(review.state.phase, Phase::Approved { .. }) => {
-                    Ok(review.lapsed("the rules changed", now))
+                    review.handle_lapse("the rules changed", now)
                 }
                 answer => answer,
             }
@@ -820,4 +821,50 @@ fn the_random_sequences_come_to_every_end() {
     }
     let all = ["approved", "claimed", "expired", "lapsed", "pending", "rejected", "withdrawn"];
     assert!(ends.keys().copied().eq(all) && ends.values().all(|times| *times >= 5), "{ends:?}");
+}
+
+#[test]
+fn a_rejection_counts_even_when_the_review_holds_as_many_verdicts_as_it_may() {
+    let both = [requirement("change", "dba", 1), requirement("loss", "security", 1)];
+    let mut review = opened(&both);
+    let dba = |number: u8| standing_of(number, &["dba"]);
+    for number in 10..74 {
+        let mut all = people();
+        all.extend((10..74).map(|n| (person(n), dba(n))));
+        let given = Given {
+            verdict: verdict(person(number), Approve, &[]),
+            reviewer: &dba(number),
+            countersign: &allow(),
+            people: &all,
+        };
+        review = moved(&review, review.handle_verdict(&given, at(1)).unwrap());
+    }
+    assert_eq!(review.state.verdicts.len(), 64);
+    let all = (10..74).map(|n| (person(n), dba(n))).collect();
+    let given =
+        Given { verdict: verdict(person(99), Reject, &[]), reviewer: &dba(99), countersign: &allow(), people: &all };
+    assert_eq!(word(&moved(&review, review.handle_verdict(&given, at(2)).unwrap())), "rejected");
+}
+
+#[test]
+fn the_actor_itself_gives_no_verdict_though_its_lineage_forgot_it() {
+    let mut case = case(one_dba(), at(0));
+    case.action.actor.principal = standing_of(1, &[]).actor.principal;
+    let review = Review::open(case, Presenter::Detached);
+    assert_eq!(say(&review, 1, Approve, at(1)), Err(NotCounted::InLineage));
+}
+
+#[test]
+fn a_verdict_under_another_standing_does_not_count() {
+    let dba = standing_of(1, &["dba"]);
+    let given =
+        Given { verdict: verdict(person(4), Approve, &[]), reviewer: &dba, countersign: &allow(), people: &people() };
+    let counted = opened(&one_dba()).handle_verdict(&given, at(1)).unwrap();
+    assert_eq!(counted.verdicts[0].reviewer, person(1), "who proved to be somebody is who gave the verdict");
+}
+
+#[test]
+fn what_was_claimed_does_not_lapse() {
+    let claimed = claim(&approved(&one_dba(), &[1]), &one_dba(), &people(), at(20)).unwrap();
+    assert_eq!(claimed.handle_lapse("x", at(21)), Err(NotCounted::NotApproved));
 }

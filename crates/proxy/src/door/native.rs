@@ -18,8 +18,6 @@ use model::{ActionId, Duration, Name, Standing, limit};
 use protocol::native::message::{BadProposal, LONGEST_WAIT, Proposal};
 use protocol::native::result::Rows;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::upstream::UpstreamFailed;
@@ -34,8 +32,6 @@ struct Inner {
     enforcement: Enforcement,
     sqlite: HashMap<Name, SqliteUpstream>,
     results: Mutex<Results>,
-    /// Runs go on when their caller has gone: what was cleared is run and its end recorded.
-    runs: Mutex<JoinSet<()>>,
 }
 
 /// Results of the last minutes, so that an answer lost on the way can be fetched again. Never the store's business.
@@ -145,7 +141,7 @@ impl NativeDoor {
     #[must_use]
     pub fn new<'a>(enforcement: Enforcement, files: impl IntoIterator<Item = (Name, &'a FilePath)>) -> Self {
         let sqlite = files.into_iter().map(|(name, path)| (name, SqliteUpstream::new(path))).collect();
-        Self(Arc::new(Inner { enforcement, sqlite, results: Mutex::default(), runs: Mutex::default() }))
+        Self(Arc::new(Inner { enforcement, sqlite, results: Mutex::default() }))
     }
 
     /// Its routes.
@@ -161,20 +157,6 @@ impl NativeDoor {
     async fn authenticate(&self, headers: &HeaderMap) -> Result<Standing, Problem> {
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         Ok(self.0.enforcement.authenticate_header(header).await?)
-    }
-
-    /// Runs `work` to its end, whether or not the caller stays.
-    async fn finish<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
-        let (tell, told) = oneshot::channel();
-        {
-            let mut runs = self.0.runs.lock().unwrap_or_else(PoisonError::into_inner);
-            while runs.try_join_next().is_some() {}
-            runs.spawn(async move {
-                // The caller may have gone; the work is done all the same.
-                tell.send(work.await).unwrap_or_default();
-            });
-        }
-        told.await.map_err(|_| Problem::unavailable("the run was cut short: its end is in the records"))
     }
 
     fn keep(&self, id: ActionId, rows: &Rows) {

@@ -15,6 +15,7 @@ use protocol::native::action::GatewayOperation;
 use protocol::native::message::Proposal;
 use protocol::sql::{Catalog, Meaning, sqlite};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::{ActionReport, NativeDoor, ReviewNotice, bad_proposal, not_found};
 use crate::upstream::gateway::GatewayUpstream;
@@ -55,7 +56,7 @@ pub(super) async fn propose(
         ended: None,
     };
     door.0.enforcement.keep_proposal(&kept).await.map_err(Problem::unavailable)?;
-    converse(door, &standing, (id, read), wait).await
+    converse(door, standing, (id, read), wait).await
 }
 
 /// A known action: told how it ended, or resumed.
@@ -82,7 +83,7 @@ pub(super) async fn fetch(
     match row.review.state.phase {
         Phase::Pending | Phase::Approved { .. } => {
             let proposal = serde_json::from_str(&kept.body).map_err(Problem::unavailable)?;
-            converse(door, &standing, (id, read(door, proposal).await?), wait).await
+            converse(door, standing, (id, read(door, proposal).await?), wait).await
         }
         Phase::Claimed { .. } => {
             let state = row.run.map_or("uncertain".to_owned(), |run| run.state);
@@ -128,12 +129,26 @@ async fn read(door: &NativeDoor, proposal: Proposal) -> Result<Read, Problem> {
     }
 }
 
-/// Puts an action to the gate, waits as long as the caller does, and runs it if it is cleared.
+/// The conversation goes on to its next resting place when the caller leaves: a record is never parted from its change,
+/// nor a clearance from its run.
 async fn converse(
+    door: &NativeDoor,
+    standing: Standing,
+    action: (ActionId, Read),
+    wait: Duration,
+) -> Result<Response, Problem> {
+    let (_here, gone) = oneshot::channel::<()>();
+    let inside = door.clone();
+    let conversation = async move { converse_on(&inside, &standing, action, (wait, gone)).await };
+    door.0.enforcement.see_through(conversation).await.map_err(Problem::unavailable)?
+}
+
+/// Puts an action to the gate, waits as long as the caller does, and runs it if it is cleared.
+async fn converse_on(
     door: &NativeDoor,
     standing: &Standing,
     (id, read): (ActionId, Read),
-    wait: Duration,
+    (wait, mut gone): (Duration, oneshot::Receiver<()>),
 ) -> Result<Response, Problem> {
     let enforcement = &door.0.enforcement;
     let mut session = enforcement.open_session(standing, &read.target, "native").await?;
@@ -152,10 +167,7 @@ async fn converse(
     let mut settled = session.present(presented).await;
     loop {
         match settled {
-            Settlement::Forward(clearance) => {
-                let runs = door.clone();
-                return door.finish(async move { run(&runs, session, (id, &read), clearance).await }).await?;
-            }
+            Settlement::Forward(clearance) => return run(door, session, (id, &read), clearance).await,
             Settlement::Refused(refusal) => {
                 let told = json!({"status": "refused", "detail": refusal.message}).to_string();
                 if refusal.review.is_none() {
@@ -168,6 +180,7 @@ async fn converse(
                 tokio::select! {
                     () = session.wait(held.review) => {}
                     () = tokio::time::sleep_until(deadline) => return Ok(pending(id, &held)),
+                    _ = &mut gone => return Ok(pending(id, &held)),
                 }
                 // The catalog may have moved while it waited: what the names mean now is what the gate compares.
                 let bound = again(&read).await?;
