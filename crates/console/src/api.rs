@@ -119,7 +119,6 @@ impl Console {
     }
 
     /// Its routes.
-    #[must_use]
     pub fn router(self) -> Router {
         Router::new()
             .route("/api/v1/reviews", get(reviews))

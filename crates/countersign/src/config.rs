@@ -209,6 +209,7 @@ fn distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unwrap_in_result, reason = "the test's own folder must be there")]
     fn read_text(text: &str) -> anyhow::Result<Config> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("countersign.toml");

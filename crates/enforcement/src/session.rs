@@ -273,7 +273,7 @@ impl Session {
             Need::Staged => self.passage.handle_staged(staged, self.enforcement.epoch()),
             Need::Written => {
                 let written = recorder.written(staged).await?;
-                self.passage.handle_written(&written);
+                self.passage.handle_refusal_written(&written);
             }
             Need::Recorded => {
                 let recorded = recorder.recorded(staged).await?;

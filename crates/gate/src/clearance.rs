@@ -40,7 +40,6 @@ impl Clearance {
     }
 
     /// Spends the licence: the bytes to forward, and what seals the answer. For `proxy::upstream` alone.
-    #[must_use]
     pub fn spend(self) -> (Payload, Forwarded) {
         (self.payload, Forwarded { seal: self.seal })
     }

@@ -117,8 +117,7 @@ impl Journal {
     pub(crate) fn execute(
         &mut self,
         digest: &Digest,
-        statement: u64,
-        decision: u64,
+        (statement, decision): (u64, u64),
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
         self.leaf(Kind::Execute, now)
@@ -133,8 +132,7 @@ impl Journal {
         &mut self,
         presented: &Presented,
         digest: &Digest,
-        statement: u64,
-        decision: u64,
+        (statement, decision): (u64, u64),
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
         self.leaf(Kind::Execute, now)

@@ -3,140 +3,26 @@
 //!
 //! All ordering is here: decide, record, persist, ask; and for a release: read afresh, decide again, claim, record, forward.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a state that an input does not concern stays as it is")]
+
+mod step;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use audit::{Entry, RecordName, Recorded, Staged, Unwritable, Written};
 use model::{
-    Action, Bound, DataClass, Decision, DenyReason, Digest, GroupName, Name, Operation, Outcome, Parameter,
-    PresenterId, PrincipalId, Requirement, ReviewId, Run, RunId, SessionState, ShortCode, Standing, Statement, Target,
-    Timestamp, Verdict, limit,
+    Action, Bound, Decision, DenyReason, Digest, GroupName, Name, Operation, Outcome, PresenterId, PrincipalId,
+    Requirement, ReviewId, Run, RunId, SessionState, Standing, Statement, Target, Timestamp, Verdict, limit,
 };
 use policy::{Countersign, PolicySet, Question};
+
+pub use step::{Epoch, Fresh, Need, Payload, Presented, Refresh, RunEnd, Step};
 
 use crate::{
     Applied, Case, Change, Claim, Clearance, Journal, NotCounted, Phase, Presenter, Refusal, RefusalKind, Review,
     ReviewState, is_reachable, is_satisfied,
 };
-
-/// The bytes that a clearance licenses, exactly as they go upstream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payload(pub Vec<u8>);
-
-/// An action as a door presents it.
-#[derive(Debug, Clone)]
-pub struct Presented {
-    /// Text, operations and what names resolve to.
-    pub statement: Arc<Statement>,
-    /// [`Statement::digest`], computed once for a statement that runs many times.
-    pub statement_digest: Digest,
-    /// Bound values.
-    pub parameters: Vec<Parameter>,
-    /// State of the session that changes meaning.
-    pub state: Arc<SessionState>,
-    /// Classes the actor asked to see.
-    pub reveal: BTreeSet<DataClass>,
-    /// Why, in the actor's words.
-    pub reason: String,
-    /// Where it cannot wait for a review, such as `inside a transaction`.
-    pub cannot_wait: Option<&'static str>,
-    /// The bytes to forward.
-    pub payload: Payload,
-}
-
-/// The version of everything a decision rests on: policy, directory, targets. Any change makes it another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Epoch(pub u64);
-
-/// What to do next.
-#[derive(Debug)]
-#[must_use]
-pub enum Step {
-    /// Read this afresh, then [`Passage::handle_fresh`].
-    Refresh(Refresh),
-    /// Stage this record; what is needed of it says what to call then.
-    Record(Entry, Need),
-    /// Apply this change to the store, then [`Passage::handle_applied`].
-    Persist(Change),
-    /// Tell the caller that it is held, wait until the review moves, then [`Passage::handle_wake`].
-    Ask {
-        /// The review's id.
-        review: ReviewId,
-        /// The code that people compare.
-        code: ShortCode,
-        /// When it expires unanswered.
-        expires_at: Timestamp,
-        /// Who waits.
-        presenter: PresenterId,
-        /// Whom it asks.
-        groups: Vec<GroupName>,
-    },
-    /// Tell the caller no.
-    Refuse(Refusal),
-    /// Forward this.
-    Forward(Clearance),
-}
-
-/// What must be read afresh.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refresh {
-    /// Standing, policy and target.
-    Bearing,
-    /// That, an open review of this action, the people of these groups, and the actor's open reviews.
-    Opening {
-        /// The action's digest.
-        digest: Digest,
-        /// Groups that are asked.
-        groups: BTreeSet<GroupName>,
-    },
-    /// That, and this review with the standing of everybody who gave a verdict.
-    Review(ReviewId),
-}
-
-/// What was read afresh.
-#[derive(Debug, Clone)]
-pub struct Fresh {
-    /// The version of all this.
-    pub epoch: Epoch,
-    /// The actor's standing.
-    pub standing: Standing,
-    /// The active policy.
-    pub policy: Arc<PolicySet>,
-    /// The target.
-    pub target: Arc<Target>,
-    /// The review asked for, or an open one of the same action.
-    pub review: Option<Review>,
-    /// People of the groups asked, or who gave verdicts.
-    pub people: BTreeMap<PrincipalId, Standing>,
-    /// Reviews that the actor has open.
-    pub open_reviews: usize,
-}
-
-/// What is needed of a record before the machine goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// Its place; nothing to call.
-    Place,
-    /// Its place, then [`Passage::handle_staged`].
-    Staged,
-    /// That the kernel has it, then [`Passage::handle_written`].
-    Written,
-    /// That it is durable, then [`Passage::handle_recorded`].
-    Recorded,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunEnd {
-    /// How.
-    pub run: Run,
-    /// Rows returned or touched.
-    pub rows: u64,
-    /// Cells masked, by class.
-    pub masked: BTreeMap<DataClass, u64>,
-    /// What the upstream said, without data: a command tag, a code.
-    pub detail: String,
-}
 
 /// One session's way through the gate. Owned by the session's task; takes no lock.
 #[derive(Debug)]
@@ -291,7 +177,7 @@ impl Passage {
             }
             State::Waking(held) => self.wake(held, review, &people, now),
             State::Confirming(held, run, change, clearance) => {
-                self.confirm((held, run), change, clearance, &people, now)
+                self.confirm((held, run), (change, clearance), &people, now)
             }
             other => self.state = other,
         }
@@ -311,8 +197,8 @@ impl Passage {
         }
     }
 
-    /// The last record reached the kernel.
-    pub fn handle_written(&mut self, proof: &Written) {
+    /// The record of a refusal reached the kernel: it may be told.
+    pub fn handle_refusal_written(&mut self, proof: &Written) {
         if !self.is_awaited(proof.name()) {
             return;
         }
@@ -498,11 +384,11 @@ impl Passage {
             Decision::Allow(_) => self.clear(presented, digest, (&decision, record), now),
             Decision::Deny(reason, explained) => {
                 let refusal = Refusal::denied(reason, explained);
-                self.refuse(&presented, &digest, refusal, &decision, now);
+                self.refuse((&presented, &digest), refusal, &decision, now);
             }
             Decision::Review(..) if presented.cannot_wait.is_some() => {
                 let refusal = Refusal::cannot_wait(presented.cannot_wait.unwrap_or(""));
-                self.refuse(&presented, &digest, refusal, &decision, now);
+                self.refuse((&presented, &digest), refusal, &decision, now);
             }
             Decision::Review(requirements, _) => {
                 let groups = groups_of(requirements);
@@ -536,9 +422,9 @@ impl Passage {
         let plain = !presented.statement.operations.is_empty()
             && presented.statement.operations.iter().all(|operation| operation.verb.is_plain_read());
         let (entry, need) = if plain {
-            (self.journal.execute(&digest, statement, decision, now), Need::Staged)
+            (self.journal.execute(&digest, (statement, decision), now), Need::Staged)
         } else {
-            (self.journal.execute_whole(&presented, &digest, statement, decision, now), Need::Recorded)
+            (self.journal.execute_whole(&presented, &digest, (statement, decision), now), Need::Recorded)
         };
         self.record(entry, need, State::Clearing(presented, digest, need));
     }
@@ -571,8 +457,7 @@ impl Passage {
 
     fn refuse(
         &mut self,
-        presented: &Presented,
-        digest: &Digest,
+        (presented, digest): (&Presented, &Digest),
         refusal: Refusal,
         decision: &Decision,
         now: Timestamp,
@@ -613,7 +498,7 @@ impl Passage {
         }
         if found.open_reviews >= limit::PENDING_REVIEWS_PER_ACTOR {
             let refusal = too_many(found.open_reviews);
-            return self.refuse(&presented, &digest, refusal, &decision, now);
+            return self.refuse((&presented, &digest), refusal, &decision, now);
         }
         let lineage = &self.bearing.standing.actor.lineage;
         if !is_reachable(&requirements, &found.people, lineage) {
@@ -639,7 +524,7 @@ impl Passage {
         let Some(Requirement { rule, group, .. }) = short else { return };
         let reason = DenyReason::QuorumUnreachable { rule: rule.id, group };
         let refusal = Refusal::denied(&reason, decision.explained());
-        self.refuse(presented, digest, refusal, decision, now);
+        self.refuse((presented, digest), refusal, decision, now);
     }
 
     fn case(&mut self, presented: &Presented, digest: Digest, requirements: Vec<Requirement>, now: Timestamp) -> Case {
@@ -730,8 +615,7 @@ impl Passage {
     fn confirm(
         &mut self,
         (held, run): (Box<Held>, RunId),
-        change: Box<Change>,
-        clearance: Clearance,
+        (change, clearance): (Box<Change>, Clearance),
         people: &BTreeMap<PrincipalId, Standing>,
         now: Timestamp,
     ) {
@@ -777,7 +661,7 @@ impl Passage {
             DenyReason::Forbidden,
             model::Explained { policy: self.bearing.policy.version(), rules: Vec::new() },
         );
-        self.refuse(&held.presented, &held.digest, refusal, &decision, now);
+        self.refuse((&held.presented, &held.digest), refusal, &decision, now);
     }
 
     /// An approval that no longer holds lapses; the live presenter gets a new review.

@@ -352,7 +352,7 @@ impl World {
             Need::Staged => self.passage.handle_staged(place, self.facts.epoch),
             Need::Written => {
                 self.write();
-                self.passage.handle_written(&place.written().unwrap());
+                self.passage.handle_refusal_written(&place.written().unwrap());
             }
             Need::Recorded => {
                 self.sync();
@@ -415,7 +415,8 @@ impl World {
                 self.runs.push(run);
                 true
             }
-            Change::EndRun { .. } | Change::Directory { .. } => panic!("not a step of a passage"),
+            Change::EndRun { run, .. } => self.runs.contains(&run),
+            Change::Directory { .. } => panic!("not a step of a passage"),
         };
         if applies { Applied::Applied } else { Applied::Lost }
     }

@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn what_is_no_token_is_not_read_as_one() {
         let token = Token::mint(PrincipalId::from_random([5; 16])).unwrap();
-        let short = token.reveal()[..token.reveal().len() - 1].to_owned();
+        let mut short = token.reveal().to_owned();
+        short.pop();
         for wrong in ["", "cst_", "cst_x_y", short.as_str(), &token.reveal().to_uppercase()] {
             assert!(Token::parse(wrong).is_none(), "{wrong}");
         }

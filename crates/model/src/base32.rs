@@ -82,7 +82,7 @@ mod tests {
     fn an_id_has_one_text() {
         let text = encode(&[255; 16]);
         assert!(text.ends_with('w'));
-        let padded = format!("{}x", &text[..25]);
+        let padded: String = text.chars().take(25).chain(['x']).collect();
         assert_eq!(decode_16(&padded), None);
     }
 

@@ -181,13 +181,13 @@ impl PolicySet {
                 && (question.target.name.as_str() != GATEWAY || rule.scope.names_target(GATEWAY))
         };
         let what = || format!("`{}` on {}", operation.verb, operation.resource);
-        self.answer(&request, &slice, &known, &must_name, question.target).map(|answer| match answer {
+        self.answer((&request, &known), &slice, &must_name, question.target).map(|answer| match answer {
             Answer::Deny(DenyReason::NothingGrants, _)
                 if operation.verb == Verb::Unknown || operation.resource.kind == ResourceKind::Unresolved =>
             {
                 Answer::Deny(DenyReason::Unknown(what()), Vec::new())
             }
-            other => other,
+            answer @ (Answer::Allow(_) | Answer::Deny(..) | Answer::Review(_)) => answer,
         })
     }
 
@@ -205,9 +205,8 @@ impl PolicySet {
     /// The decision procedure for one request.
     fn answer(
         &self,
-        request: &Request,
+        (request, known): (&Request, &Entities),
         slice: &Slice,
-        known: &Entities,
         must_name: &dyn Fn(&Rule) -> bool,
         target: &Target,
     ) -> Result<Answer, Unsayable> {
@@ -277,7 +276,7 @@ impl PolicySet {
             let context = Context::from_pairs(pairs).map_err(entities::unsayable)?;
             let request = request(&uid, &action.uid(), &review_uid, context)?;
             let must_name = |rule: &Rule| rule.scope.names_action("countersign");
-            self.answer(&request, &self.countersign, &entities::together(known)?, &must_name, asked.target)
+            self.answer((&request, &entities::together(known)?), &self.countersign, &must_name, asked.target)
         };
         self.meta(asked.reviewer, decide())
     }
@@ -294,7 +293,7 @@ impl PolicySet {
             let context = Context::from_pairs([entities::time(now), on]).map_err(entities::unsayable)?;
             let request = request(&uid, &action.uid(), &self.names.data_class(class)?, context)?;
             let must_name = |rule: &Rule| rule.scope.names_action("reveal");
-            self.answer(&request, &self.reveal, &entities::together(known)?, &must_name, target)
+            self.answer((&request, &entities::together(known)?), &self.reveal, &must_name, target)
         };
         self.meta(standing, decide())
     }

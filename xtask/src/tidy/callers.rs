@@ -13,15 +13,7 @@ struct Fence {
     inside: &'static str,
     /// Except in those whose path starts with one of these.
     except: &'static [&'static str],
-    tests: Tests,
     why: &'static str,
-}
-
-/// Does the fence hold in tests, too?
-#[derive(PartialEq)]
-enum Tests {
-    Fenced,
-    Free,
 }
 
 const FENCES: &[Fence] = &[
@@ -34,14 +26,12 @@ const FENCES: &[Fence] = &[
             "crates/enforcement/src/writer_",
             "crates/enforcement/src/writer/",
         ],
-        tests: Tests::Free,
         why: "only the log's one writer knows what is durable",
     },
     Fence {
         words: &["TcpStream::connect", "UnixStream::connect", "SqliteConnection", "SqliteConnectOptions"],
         inside: "crates/proxy/",
         except: &["crates/proxy/src/upstream/", "crates/proxy/src/upstream.rs"],
-        tests: Tests::Free,
         why: "only `proxy::upstream` holds upstream connections",
     },
 ];
@@ -54,10 +44,7 @@ fn crossings(fence: &Fence, file: &File) -> Vec<Finding> {
     if !fence.holds_in(&file.path) {
         return Vec::new();
     }
-    let code = match fence.tests {
-        Tests::Fenced => file.code().to_owned(),
-        Tests::Free => without_test_modules(file.code()),
-    };
+    let code = without_test_modules(file.code());
     let mut findings = Vec::new();
     for (index, line) in code.lines().enumerate() {
         if let Some(word) = fence.words.iter().find(|word| line.contains(**word)) {
@@ -70,7 +57,7 @@ fn crossings(fence: &Fence, file: &File) -> Vec<Finding> {
 
 impl Fence {
     fn holds_in(&self, path: &str) -> bool {
-        let free = self.tests == Tests::Free && (path.contains("/tests/") || path.ends_with("/tests.rs"));
+        let free = path.contains("/tests/") || ["/tests.rs", "/testing.rs"].iter().any(|end| path.ends_with(end));
         path.starts_with(self.inside) && !free && !self.except.iter().any(|start| path.starts_with(start))
     }
 }

@@ -92,7 +92,7 @@ impl Explain {
         let question =
             Question { standing: &standing, target: &target.target, operations: &operations, now: WallClock.now() };
         let decision = policies.decide(&question);
-        tell(json, &explained(&decision, &policies), |value| told(value));
+        tell(json, &explained(&decision, &policies), told);
         Ok(())
     }
 
@@ -125,15 +125,21 @@ fn explained(decision: &Decision, policies: &policy::PolicySet) -> Value {
     let mut value = json!({"decision": decision.as_str(), "rules": rules, "policy": policies.version().to_string()});
     match decision {
         Decision::Allow(_) => {}
-        Decision::Deny(reason, _) => value["reason"] = json!(reason.to_string()),
+        Decision::Deny(reason, _) => add(&mut value, "reason", json!(reason.to_string())),
         Decision::Review(requirements, _) => {
             let asks = requirements.iter().map(
                 |r| json!({"rule": r.rule.id, "group": r.group, "quorum": r.quorum, "expires": r.expires.to_string()}),
             );
-            value["asks"] = asks.collect();
+            add(&mut value, "asks", asks.collect());
         }
     }
     value
+}
+
+fn add(value: &mut Value, name: &str, member: Value) {
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert(name.to_owned(), member);
+    }
 }
 
 fn told(value: &Value) -> String {

@@ -67,7 +67,7 @@ fn a_denial_is_told_only_when_its_record_is_written() {
     let place = world.stage(&entry).written().unwrap_err();
     world.waits();
     world.write();
-    world.passage.handle_written(&place.written().unwrap());
+    world.passage.handle_refusal_written(&place.written().unwrap());
     assert_eq!(world.story(), ["refuse denied"]);
     assert!(world.refusal().message.contains("`no-drop` (Agents drop nothing)"), "{:?}", world.refusal());
 }
@@ -598,7 +598,7 @@ fn a_statement_whose_record_was_never_staged_is_recorded_when_it_runs() {
     let mut world = World::new();
     let mut large = presented(Verb::SqlUpdate, "notes");
     let value = Some(vec![255; 5 << 20]);
-    large.parameters = vec![Parameter { kind: "bytea".to_owned(), format: model::Format::Binary, value }];
+    large.parameters = vec![model::Parameter { kind: "bytea".to_owned(), format: model::Format::Binary, value }];
     assert_eq!(world.tell(large), ["refuse unavailable"]);
     let story = world.tell(presented(Verb::SqlUpdate, "notes"));
     assert_eq!(story, ["record statement", "record decision", "record execute", "forward"]);

@@ -145,7 +145,6 @@ impl NativeDoor {
     }
 
     /// Its routes.
-    #[must_use]
     pub fn router(self) -> Router {
         Router::new()
             .route("/api/v1/actions", post(propose))
