@@ -50,7 +50,8 @@ fn the_golden_vectors_hold() {
 #[test]
 fn every_field_changes_the_digest() {
     let whole = sample().digest();
-    let changes: Vec<(&str, fn(&mut Action))> = vec![
+    type Change = fn(&mut Action);
+    let changes: Vec<(&str, Change)> = vec![
         ("actor", |a| a.actor.principal.id = PrincipalId::from_random([3; 16])),
         ("kind", |a| a.actor.principal.kind = PrincipalKind::Pipeline),
         ("lineage", |a| a.actor.lineage = Lineage::of([])),

@@ -254,9 +254,10 @@ fn the_sliced_answer_is_the_answer_of_the_whole_set() {
                 [(PrincipalKind::Agent, vec!["engineering", "g1"]), (PrincipalKind::Person, vec!["sre", "g2"])]
             {
                 let (standing, target) = (standing(principal, &groups), target("production"));
-                let resource = match kind {
-                    ResourceKind::Target => Resource::target(),
-                    _ => Resource::new(*kind, "public", "t8"),
+                let resource = if *kind == ResourceKind::Target {
+                    Resource::target()
+                } else {
+                    Resource::new(*kind, "public", "t8")
                 };
                 let operation = Operation::new(*verb, resource);
                 let asker = Asker::new(&set.names, &standing, &target).unwrap();

@@ -1,0 +1,4 @@
+//! The first slice from outside: the built binary over HTTP and the command line, on a SQLite target, with real
+//! processes. Effects count, not words: rows in the shop's file, records in the log.
+
+mod life;
