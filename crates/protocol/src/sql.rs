@@ -1,6 +1,7 @@
 //! What SQL statements mean: operations on resources, with facts. One file a dialect; the words here serve all.
 //! A construct that a dialect's classifier does not know is `unknown`, never skipped.
 
+pub mod postgres;
 pub mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};

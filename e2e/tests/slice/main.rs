@@ -2,3 +2,4 @@
 //! processes. Effects count, not words: rows in the shop's file, records in the log.
 
 mod life;
+mod restart;

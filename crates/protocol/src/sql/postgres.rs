@@ -1,0 +1,201 @@
+//! PostgreSQL's dialect, by the server's own grammar (`pg_raw_parse`). The top statement is matched; what is inside is
+//! visited with a work list, never by recursion, so that depth costs memory and not stack. What is not matched is
+//! `unknown`. The catalog is asked for what names mean; nothing is fetched here.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "the grammar's nodes are foreign: what is not matched is unknown")]
+
+mod bound;
+mod functions;
+mod query;
+mod utility;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{Bound, Facts, Operation, Resource, ResourceKind, Verb};
+use pg_raw_parse::Node;
+use pg_raw_parse::nodes::RangeVar;
+
+use super::{Catalog, Meaning, Table, Unreadable, check_text};
+
+/// What the catalog must tell before a statement can be classified.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CatalogQuestion {
+    /// What a table's or view's name means: its schema if it is qualified, and its name.
+    Table(Option<String>, String),
+    /// Whether a function of this name stands in a schema of the search path beside `pg_catalog`.
+    Function(String),
+    /// Whether an operator of this name does.
+    Operator(String),
+}
+
+/// What the catalog has told so far.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Tables by the name that was asked; absent ones are `None`.
+    pub tables: BTreeMap<(Option<String>, String), Option<Table>>,
+    /// Functions that were asked, and whether one stands outside `pg_catalog`.
+    pub functions: BTreeMap<String, bool>,
+    /// Operators that were asked, and whether one stands outside `pg_catalog`.
+    pub operators: BTreeMap<String, bool>,
+}
+
+/// What came of reading a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Classified {
+    /// All of it is understood, or marked unknown.
+    Meaning(Meaning),
+    /// The catalog must be asked first; then read again.
+    Needs(BTreeSet<CatalogQuestion>),
+}
+
+/// What `text` does, given what is known of the catalog.
+///
+/// # Errors
+/// If the grammar rejects it, or it is over a limit.
+pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
+    check_text(text)?;
+    let tree = pg_raw_parse::parse(text).map_err(|error| Unreadable::Syntax(error.to_string()))?;
+    let mut reading = Reading { known, questions: BTreeSet::new(), meaning: Meaning::default(), ctes: BTreeSet::new() };
+    let mut statements = 0;
+    for statement in tree.into_inner().iter() {
+        statements += 1;
+        if statements > model::limit::OPERATIONS {
+            return Err(Unreadable::TooMany);
+        }
+        reading.ctes.clear();
+        reading.statement(statement.stmt());
+    }
+    if statements == 0 {
+        return Err(Unreadable::Empty);
+    }
+    if !reading.questions.is_empty() {
+        return Ok(Classified::Needs(reading.questions));
+    }
+    let mut meaning = reading.meaning;
+    meaning.bound.sort();
+    meaning.bound.dedup();
+    let mut seen = BTreeSet::new();
+    meaning.operations.retain(|operation| seen.insert((operation.verb, operation.resource.clone())));
+    Ok(Classified::Meaning(meaning))
+}
+
+/// A statement being read.
+struct Reading<'k> {
+    known: &'k Known,
+    questions: BTreeSet<CatalogQuestion>,
+    meaning: Meaning,
+    /// Names of common table expressions of the statement, at any depth.
+    ctes: BTreeSet<String>,
+}
+
+/// What a table's name turned out to be.
+enum Named {
+    Table(Table),
+    /// A common table expression.
+    Inner,
+    Unresolved(Resource),
+}
+
+impl Reading<'_> {
+    /// A table or view by name. A name that is not known yet becomes a question.
+    fn table(&mut self, name: &RangeVar) -> Named {
+        let (schema, name) = (name.schemaname().map(str::to_owned), name.relname().unwrap_or("").to_owned());
+        let key = (schema, name);
+        let inner = key.0.is_none() && self.ctes.contains(&key.1);
+        match self.known.tables.get(&key) {
+            // An expression named like a table: the table counts as read as well.
+            Some(Some(table)) => Named::Table(table.clone()),
+            Some(None) | None if inner => Named::Inner,
+            Some(None) => {
+                let (schema, name) = key;
+                Named::Unresolved(Resource::new(ResourceKind::Unresolved, schema.as_deref().unwrap_or(""), &name))
+            }
+            None => {
+                let (schema, name) = key.clone();
+                self.questions.insert(CatalogQuestion::Table(schema, name));
+                Named::Inner
+            }
+        }
+    }
+
+    /// Adds an operation on a table, with the code that its triggers and rules would run.
+    fn touch(&mut self, verb: Verb, name: &RangeVar, facts: Facts) {
+        match self.table(name) {
+            Named::Table(table) => self.touch_table(verb, &table, facts),
+            // A write goes to a table, never to an expression.
+            Named::Inner if verb != Verb::SqlSelect => self.unknown(),
+            Named::Inner => {}
+            Named::Unresolved(resource) => self.add(verb, resource, facts),
+        }
+    }
+
+    fn touch_table(&mut self, verb: Verb, table: &Table, facts: Facts) {
+        if !table.classes.is_empty() {
+            self.meaning.classified.insert(format!("{}.{}", table.schema, table.name));
+        }
+        let name = format!("table {}.{}", table.schema, table.name);
+        self.meaning.bound.push(Bound { name, identity: table.identity.clone() });
+        let facts = Facts { estimated_rows: table.estimated_rows, ..facts };
+        self.add(verb, Resource::new(ResourceKind::Table, &table.schema, &table.name), facts);
+        if writes(verb) {
+            for trigger in &table.triggers {
+                self.add(Verb::SqlCall, Resource::new(ResourceKind::Function, "", trigger), Facts::default());
+            }
+        }
+    }
+
+    fn add(&mut self, verb: Verb, resource: Resource, facts: Facts) {
+        self.meaning.operations.push(Operation { verb, resource, facts });
+    }
+
+    fn on_target(&mut self, verb: Verb) {
+        self.add(verb, Resource::target(), Facts::default());
+    }
+
+    fn on_object(&mut self, verb: Verb, name: &str) {
+        self.add(verb, Resource::new(ResourceKind::Object, "", name), Facts::default());
+    }
+
+    fn unknown(&mut self) {
+        self.on_target(Verb::Unknown);
+    }
+}
+
+/// Whether triggers of the table would run.
+fn writes(verb: Verb) -> bool {
+    use model::Category::{Destroy, Write};
+    verb != Verb::SqlDrop && verb.categories().iter().any(|category| matches!(category, Write | Destroy))
+}
+
+/// The last part of a dotted name, and what stands in front of it.
+fn dotted<'a>(parts: impl Iterator<Item = Node<'a>>) -> (Vec<&'a str>, &'a str) {
+    let mut names: Vec<&str> = parts.filter_map(Node::as_str).collect();
+    let last = names.pop().unwrap_or("");
+    (names, last)
+}
+
+impl Known {
+    /// Everything known of a fixed catalog: names in `search_path` resolve in its order.
+    #[must_use]
+    pub fn of(catalog: &Catalog, search_path: &[&str], questions: &BTreeSet<CatalogQuestion>) -> Self {
+        let mut known = Self::default();
+        for question in questions {
+            match question {
+                CatalogQuestion::Table(schema, name) => {
+                    let schemas: Vec<&str> = match schema {
+                        Some(schema) => vec![schema.as_str()],
+                        None => search_path.to_vec(),
+                    };
+                    let found = schemas.iter().find_map(|schema| catalog.tables.get(&format!("{schema}.{name}")));
+                    known.tables.insert((schema.clone(), name.clone()), found.cloned());
+                }
+                CatalogQuestion::Function(name) => drop(known.functions.insert(name.clone(), false)),
+                CatalogQuestion::Operator(name) => drop(known.operators.insert(name.clone(), false)),
+            }
+        }
+        known
+    }
+}
+
+#[cfg(test)]
+mod tests;
