@@ -4,9 +4,13 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "the grammar's nodes are foreign: what is not matched is unknown")]
 
+mod block;
 mod bound;
+mod definition;
 mod functions;
+mod privilege;
 mod query;
+mod tree;
 mod utility;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,18 +59,18 @@ pub enum Classified {
 pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
     check_text(text)?;
     let tree = pg_raw_parse::parse(text).map_err(|error| Unreadable::Syntax(error.to_string()))?;
-    let mut reading = Reading { known, questions: BTreeSet::new(), meaning: Meaning::default(), ctes: BTreeSet::new() };
+    let mut reading =
+        Reading { known, questions: BTreeSet::new(), meaning: Meaning::default(), budget: NODES, moved: false };
     let mut statements = 0;
     for statement in tree.into_inner().iter() {
         statements += 1;
         if statements > model::limit::OPERATIONS {
             return Err(Unreadable::TooMany);
         }
-        reading.ctes.clear();
         reading.statement(statement.stmt());
     }
     if statements == 0 {
-        return Err(Unreadable::Empty);
+        reading.on_target(Verb::SqlHousekeep);
     }
     if !reading.questions.is_empty() {
         return Ok(Classified::Needs(reading.questions));
@@ -84,8 +88,10 @@ struct Reading<'k> {
     known: &'k Known,
     questions: BTreeSet<CatalogQuestion>,
     meaning: Meaning,
-    /// Names of common table expressions of the statement, at any depth.
-    ctes: BTreeSet<String>,
+    /// Nodes that may still be looked at.
+    budget: usize,
+    /// An earlier statement of the text may have moved the search path.
+    moved: bool,
 }
 
 /// What a table's name turned out to be.
@@ -101,11 +107,13 @@ impl Reading<'_> {
     fn table(&mut self, name: &RangeVar) -> Named {
         let (schema, name) = (name.schemaname().map(str::to_owned), name.relname().unwrap_or("").to_owned());
         let key = (schema, name);
-        let inner = key.0.is_none() && self.ctes.contains(&key.1);
+        if self.moved && key.0.is_none() {
+            // What an unqualified name means is settled only when the statement runs.
+            self.unknown();
+            return Named::Inner;
+        }
         match self.known.tables.get(&key) {
-            // An expression named like a table: the table counts as read as well.
             Some(Some(table)) => Named::Table(table.clone()),
-            Some(None) | None if inner => Named::Inner,
             Some(None) => {
                 let (schema, name) = key;
                 Named::Unresolved(Resource::new(ResourceKind::Unresolved, schema.as_deref().unwrap_or(""), &name))
@@ -118,17 +126,31 @@ impl Reading<'_> {
         }
     }
 
-    /// Adds an operation on a table, with the code that its triggers and rules would run.
+    /// Adds an operation on a table.
     fn touch(&mut self, verb: Verb, name: &RangeVar, facts: Facts) {
         match self.table(name) {
             Named::Table(table) => self.touch_table(verb, &table, facts),
-            // A write goes to a table, never to an expression.
-            Named::Inner if verb != Verb::SqlSelect => self.unknown(),
             Named::Inner => {}
             Named::Unresolved(resource) => self.add(verb, resource, facts),
         }
     }
 
+    /// Takes `nodes` from what may be looked at. Over the limit, the statement is not understood.
+    fn spend(&mut self, nodes: usize) -> bool {
+        match self.budget.checked_sub(nodes) {
+            Some(rest) => {
+                self.budget = rest;
+                true
+            }
+            None => {
+                self.budget = 0;
+                self.unknown();
+                false
+            }
+        }
+    }
+
+    /// An operation on a table, with the code that its triggers and rules would run.
     fn touch_table(&mut self, verb: Verb, table: &Table, facts: Facts) {
         if !table.classes.is_empty() {
             self.meaning.classified.insert(format!("{}.{}", table.schema, table.name));
@@ -158,6 +180,14 @@ impl Reading<'_> {
 
     fn unknown(&mut self) {
         self.on_target(Verb::Unknown);
+    }
+}
+
+/// A relation's name as it is written.
+fn full_name(name: &RangeVar) -> String {
+    match name.schemaname() {
+        Some(schema) => format!("{schema}.{}", name.relname().unwrap_or("")),
+        None => name.relname().unwrap_or("").to_owned(),
     }
 }
 
@@ -196,6 +226,9 @@ impl Known {
         known
     }
 }
+
+/// Nodes that one text may cost to look at.
+const NODES: usize = 4_000_000;
 
 #[cfg(test)]
 mod tests;

@@ -1,32 +1,30 @@
 //! When rows are bounded: a column equals a constant, or is one of a list, or LIMIT is a small constant. Anything else is
 //! no proof.
 
-use pg_raw_parse::{ConstValue, Node};
 use pg_raw_parse::raw::{A_Expr_Kind, BoolExprType};
+use pg_raw_parse::{ConstValue, Node};
 
-/// Whether one of the condition's AND terms says that a column equals a constant or parameter, or is one of a list.
-pub(super) fn is_bound(condition: Node<'_>) -> bool {
-    let mut terms = vec![condition];
+/// Columns, with their qualifiers, that one of the condition's AND terms says to equal a constant or parameter, or to be
+/// one of a list.
+pub(super) fn bound_columns(condition: Node<'_>) -> Vec<(Option<&str>, &str)> {
+    let (mut terms, mut columns) = (vec![condition], Vec::new());
     while let Some(term) = terms.pop() {
         match term {
             Node::BoolExpr(all) if all.boolop == BoolExprType::AND_EXPR => terms.extend(all.args().iter()),
             Node::A_Expr(term) if is_equality(term.name().iter()) => {
                 let (left, right) = (term.lexpr(), term.rexpr());
-                let bound = match term.kind {
-                    A_Expr_Kind::AEXPR_OP => {
-                        (is_column(left) && is_constant(right)) || (is_constant(left) && is_column(right))
-                    }
-                    A_Expr_Kind::AEXPR_IN => is_column(left) && is_constants(right),
-                    _ => false,
+                let column = match term.kind {
+                    A_Expr_Kind::AEXPR_OP if is_constant(right) => column(left),
+                    A_Expr_Kind::AEXPR_OP if is_constant(left) => column(right),
+                    A_Expr_Kind::AEXPR_IN if is_constants(right) => column(left),
+                    _ => None,
                 };
-                if bound {
-                    return true;
-                }
+                columns.extend(column);
             }
             _ => {}
         }
     }
-    false
+    columns
 }
 
 /// A LIMIT that is a constant of at most 1,000 rows.
@@ -35,14 +33,19 @@ pub(super) fn short_limit(limit: Node<'_>) -> Option<i64> {
     constant.val().and_then(|value| value.numeric_value()).filter(|rows| (0..=BOUND_ROWS).contains(rows))
 }
 
-fn is_equality<'a>(mut name: impl Iterator<Item = Node<'a>>) -> bool {
-    name.next().and_then(Node::as_str) == Some("=") && name.next().is_none()
+/// `=`, or `OPERATOR(pg_catalog.=)`.
+fn is_equality<'a>(name: impl Iterator<Item = Node<'a>>) -> bool {
+    let parts: Vec<&str> = name.filter_map(Node::as_str).collect();
+    matches!(parts.as_slice(), ["="] | ["pg_catalog", "="])
 }
 
-fn is_column(node: Node<'_>) -> bool {
-    match node {
-        Node::ColumnRef(column) => column.fields().iter().all(|field| field.as_str().is_some()),
-        _ => false,
+fn column(node: Node<'_>) -> Option<(Option<&str>, &str)> {
+    let Node::ColumnRef(column) = node else { return None };
+    let fields = column.fields().iter().map(Node::as_str).collect::<Option<Vec<_>>>()?;
+    match fields.as_slice() {
+        [] => None,
+        [name] => Some((None, name)),
+        [.., qualifier, name] => Some((Some(qualifier), name)),
     }
 }
 
@@ -55,7 +58,9 @@ fn is_constants(node: Node<'_>) -> bool {
 
 fn is_constant(node: Node<'_>) -> bool {
     match node {
-        Node::A_Const(constant) => constant.isnull || !matches!(constant.val(), Some(ConstValue::Unrecognized(_)) | None),
+        Node::A_Const(constant) => {
+            constant.isnull || !matches!(constant.val(), Some(ConstValue::Unrecognized(_)) | None)
+        }
         Node::ParamRef(_) => true,
         Node::TypeCast(cast) => matches!(cast.arg(), Node::A_Const(_) | Node::ParamRef(_)),
         _ => false,

@@ -1,244 +1,362 @@
-//! Queries and data-changing statements: every table they read or write, every function and operator they call, at any
-//! depth. One work list for all of it.
+//! Queries and data-changing statements, block by block: every table they read or write, every function and operator they
+//! call, at any depth. One work list; a block judges only its own WHERE and LIMIT.
 
-use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use model::{Facts, Resource, ResourceKind, Verb};
 use pg_raw_parse::Node;
-use pg_raw_parse::nodes::{DeleteStmt, InsertStmt, MergeStmt, RangeVar, SelectStmt, UpdateStmt, WithClause};
-use pg_raw_parse::raw::SetOperation;
-use pg_raw_parse::walk::{Recurse, walk_manual};
+use pg_raw_parse::nodes::{
+    DeleteStmt, InsertStmt, LockingClause, MergeStmt, RangeVar, SelectStmt, UpdateStmt, WithClause,
+};
+use pg_raw_parse::raw::{LimitOption, SetOperation, SubLinkType};
 
-use super::bound::{is_bound, short_limit};
+use super::block::{Block, Member, Refs, aggregates, output_refs, own_refs};
+use super::bound::short_limit;
+use super::tree::{children, is_plain};
 use super::{Named, Reading, dotted, functions};
 
 /// Something still to be looked into.
-enum Work<'a> {
-    Node(Node<'a>),
-    /// A part of FROM, read under these facts.
-    From(Node<'a>, Facts),
-    /// A select whose set operation is cut by a short LIMIT outside it.
-    Select(&'a SelectStmt, bool),
+pub(super) enum Work<'a> {
+    /// An expression or statement, in the scope of these common table expressions.
+    Node(Node<'a>, Scope, Place),
+    /// A select block.
+    Select(&'a SelectStmt, Scope, Place),
 }
 
-/// What a query could show: columns that its target lists name, and whether it takes whole rows.
-#[derive(Default)]
-struct Shown {
-    columns: BTreeSet<String>,
-    all: bool,
+/// Where a block stands.
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts, each set in one place")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Its rows go somewhere: false inside EXISTS.
+    output: bool,
+    /// A LIMIT outside it, of a set operation, bounds it.
+    short: bool,
+    /// Another block is around it: its columns may be those of the other.
+    nested: bool,
+    /// A FOR UPDATE outside it reaches into it.
+    locked: bool,
 }
+
+/// Names of common table expressions that can be seen, innermost first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scope(Option<Rc<(Vec<String>, Self)>>);
+
+impl Scope {
+    fn with(&self, names: Vec<String>) -> Self {
+        Self(Some(Rc::new((names, self.clone()))))
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        let mut scope = &self.0;
+        while let Some(inner) = scope {
+            if inner.0.iter().any(|known| known == name) {
+                return true;
+            }
+            scope = &inner.1.0;
+        }
+        false
+    }
+}
+
+/// A block of its own: nothing is around it.
+const TOP: Place = Place { output: true, short: false, nested: false, locked: false };
 
 impl Reading<'_> {
-    /// A query or data-changing statement, whole. `as_verb` makes every plain read of it another operation.
+    /// A query, data-changing statement or expression, whole. `as_verb` makes every plain read of it another operation.
     pub(super) fn query(&mut self, node: Node<'_>, as_verb: Verb) {
-        let shown = self.survey(node);
         let before = self.meaning.operations.len();
-        let mut work = vec![Work::Node(node)];
-        while let Some(next) = work.pop() {
-            match next {
-                Work::Node(node) => self.node(node, &mut work),
-                Work::From(node, facts) => self.from(node, facts, &shown, &mut work),
-                Work::Select(select, short) => self.select(select, short, &mut work),
+        self.visit(node);
+        let changes = !matches!(node, Node::SelectStmt(_));
+        let mut copied = Vec::new();
+        for operation in self.meaning.operations.iter_mut().skip(before) {
+            if as_verb != Verb::SqlSelect && matches!(operation.verb, Verb::SqlSelect | Verb::SqlSelectUnbounded) {
+                operation.verb = as_verb;
+            } else if changes && as_verb == Verb::SqlCopyOut && operation.resource.kind == ResourceKind::Table {
+                copied.push(operation.resource.clone());
             }
         }
-        let read = self.meaning.operations.iter_mut().skip(before);
-        if as_verb != Verb::SqlSelect {
-            read.filter(|operation| matches!(operation.verb, Verb::SqlSelect | Verb::SqlSelectUnbounded))
-                .for_each(|operation| operation.verb = as_verb);
+        for resource in copied {
+            self.add(as_verb, resource, Facts::default());
         }
+    }
+
+    /// A whole statement: one that is left without any operation is a read of nothing.
+    pub(super) fn query_alone(&mut self, node: Node<'_>, as_verb: Verb) {
+        let before = self.meaning.operations.len();
+        self.query(node, as_verb);
         if self.meaning.operations.len() == before && self.questions.is_empty() {
             self.on_target(as_verb);
         }
     }
 
-    /// A first look at everything below `node`: names of common table expressions, and what target lists show.
-    fn survey(&mut self, node: Node<'_>) -> Shown {
-        let mut shown = Shown::default();
-        let mut list = vec![(node, false)];
-        while let Some((node, target)) = list.pop() {
-            let mut target = target;
-            match node {
-                Node::CommonTableExpr(cte) => drop(self.ctes.insert(cte.ctename().unwrap_or("").to_owned())),
-                Node::ResTarget(_) => target = true,
-                Node::SelectStmt(_) => target = false,
-                Node::ColumnRef(column) if target => {
-                    let fields: Vec<Node<'_>> = column.fields().iter().collect();
-                    match fields.last() {
-                        Some(Node::A_Star(_)) => shown.all = true,
-                        Some(name) => drop(shown.columns.insert(name.as_str().unwrap_or("").to_owned())),
-                        None => {}
-                    }
-                }
-                // `TABLE t` and row constructors name no column; the first is a star in the tree.
-                Node::RowExpr(_) => {}
-                _ => {}
+    /// Looks into everything below `node`.
+    pub(super) fn visit(&mut self, node: Node<'_>) {
+        let mut work = vec![Work::Node(node, Scope::default(), TOP)];
+        while let Some(next) = work.pop() {
+            if !self.spend(1) {
+                return;
             }
-            children(node, |child| list.push((child, target)));
+            match next {
+                Work::Node(node, scope, place) => self.node(node, (scope, place), &mut work),
+                Work::Select(select, scope, place) => self.select(select, (scope, place), &mut work),
+            }
         }
-        shown
     }
 
-    fn node<'a>(&mut self, node: Node<'a>, work: &mut Vec<Work<'a>>) {
+    fn node<'a>(&mut self, node: Node<'a>, (scope, place): (Scope, Place), work: &mut Vec<Work<'a>>) {
+        let inside = Place { nested: place.nested, locked: false, short: false, ..place };
         match node {
-            Node::SelectStmt(select) => work.push(Work::Select(select, false)),
-            Node::InsertStmt(insert) => self.insert(insert, work),
-            Node::UpdateStmt(update) => self.update(update, work),
-            Node::DeleteStmt(delete) => self.delete(delete, work),
-            Node::MergeStmt(merge) => self.merge(merge, work),
+            Node::SelectStmt(select) => work.push(Work::Select(select, scope, inside)),
+            Node::InsertStmt(insert) => self.insert(insert, &scope, work),
+            Node::UpdateStmt(update) => self.update(update, &scope, work),
+            Node::DeleteStmt(delete) => self.delete(delete, &scope, work),
+            Node::MergeStmt(merge) => self.merge(merge, &scope, work),
+            Node::SubLink(link) => {
+                let output = place.output && link.sub_link_type != SubLinkType::EXISTS_SUBLINK;
+                let inner = Place { output, nested: true, ..TOP };
+                if !link.oper_name().is_empty() {
+                    let (schema, name) = dotted(link.oper_name().iter());
+                    self.operator(&schema, name);
+                }
+                work.push(Work::Node(link.testexpr(), scope.clone(), inside));
+                work.push(Work::Node(link.subselect(), scope, inner));
+            }
             Node::FuncCall(call) => {
                 let (schema, name) = dotted(call.funcname().iter());
                 self.call(&schema, name);
-                children(node, |child| work.push(Work::Node(child)));
+                children(node, |child| work.push(Work::Node(child, scope.clone(), inside)));
             }
             Node::A_Expr(expression) => {
                 let (schema, name) = dotted(expression.name().iter());
                 self.operator(&schema, name);
-                children(node, |child| work.push(Work::Node(child)));
+                children(node, |child| work.push(Work::Node(child, scope.clone(), inside)));
+            }
+            Node::SortBy(sort) if !sort.use_op().is_empty() => {
+                let (schema, name) = dotted(sort.use_op().iter());
+                self.operator(&schema, name);
+                work.push(Work::Node(sort.node(), scope, inside));
             }
             // A table outside FROM: what FOR UPDATE OF names is read by its FROM already.
             Node::RangeVar(_) | Node::None => {}
-            _ if is_plain(node) => children(node, |child| work.push(Work::Node(child))),
+            _ if is_plain(node) => children(node, |child| work.push(Work::Node(child, scope.clone(), inside))),
             _ => self.unknown(),
         }
     }
 
-    fn select<'a>(&mut self, select: &'a SelectStmt, short: bool, work: &mut Vec<Work<'a>>) {
-        let limit = short_limit(select.limit_count());
-        let short = short || limit.is_some();
-        with(select.with_clause(), work);
+    fn select<'a>(&mut self, select: &'a SelectStmt, (scope, place): (Scope, Place), work: &mut Vec<Work<'a>>) {
+        let scope = with(select.with_clause(), &scope, work);
+        let block = Block::of(select.from_clause().iter());
+        let refs = own_refs(select, &block);
+        if !self.spend(refs.cost) {
+            return;
+        }
+        let outer = place.nested && refs.reaches_out(&block, |name| self.peek(name, &scope));
+        let limit = short_limit(select.limit_count())
+            .filter(|_| select.limit_option != LimitOption::LIMIT_OPTION_WITH_TIES && !aggregates(select) && !outer);
+        let short = place.short || limit.is_some();
         if select.op != SetOperation::SETOP_NONE {
-            work.extend([select.larg(), select.rarg()].into_iter().flatten().map(|side| Work::Select(side, short)));
+            for side in [select.larg(), select.rarg()].into_iter().flatten() {
+                work.push(Work::Select(side, scope.clone(), Place { short, ..place }));
+            }
         }
         if let Some(into) = select.into_clause().and_then(|into| into.rel()) {
-            self.on_object(Verb::SqlCreateAs, into.relname().unwrap_or(""));
+            self.on_object(Verb::SqlCreateAs, &super::full_name(into));
         }
-        let from: Vec<Node<'a>> = select.from_clause().iter().collect();
-        let alone = matches!(from.as_slice(), [Node::RangeVar(_)]);
-        let facts = Facts {
-            has_where: !matches!(select.where_clause(), Node::None),
-            bounded: short || (alone && is_bound(select.where_clause())),
-            limit,
-            ..Facts::default()
-        };
-        let locked = !select.locking_clause().is_empty();
-        for node in from {
-            if let (true, Node::RangeVar(name)) = (locked, node) {
-                self.touch(Verb::SqlSelectLocking, name, facts);
-            } else if locked {
-                self.lock_below(node, facts, work);
-            } else {
-                work.push(Work::From(node, facts));
+        let shown = if place.output { output_refs(select, &block) } else { Refs::default() };
+        if !self.spend(shown.cost) {
+            return;
+        }
+        let facts = Facts { has_where: !matches!(select.where_clause(), Node::None), limit, ..Facts::default() };
+        let locks: Vec<&LockingClause> = select.locking_clause().iter().collect();
+        let reading = BlockReading { block: &block, condition: select.where_clause(), facts, short, shown: &shown };
+        for member in &block.members {
+            let locked = place.locked || locks.iter().any(|lock| locks_member(lock, member));
+            self.member(member, &reading, locked, &scope);
+        }
+        let deeper = Place { output: place.output, nested: true, short: false, locked: false };
+        for (node, outright) in &block.others {
+            let locked = place.locked || (!locks.is_empty() && locks.iter().all(|lock| lock.locked_rels().is_empty()));
+            match node {
+                // FOR UPDATE reaches into a sub-select of FROM.
+                Node::RangeSubselect(inner) if locked && *outright => match inner.subquery() {
+                    Node::SelectStmt(select) => {
+                        work.push(Work::Select(select, scope.clone(), Place { locked: true, ..deeper }));
+                    }
+                    _ => self.unknown(),
+                },
+                node => work.push(Work::Node(*node, scope.clone(), deeper)),
+            }
+        }
+        for method in &block.methods {
+            if !matches!(method.as_slice(), ["bernoulli" | "system"]) {
+                let (name, schema) = method.split_last().map_or(("", &[][..]), |(name, schema)| (*name, schema));
+                self.call(schema, name);
             }
         }
         let rest = [select.where_clause(), select.having_clause(), select.limit_offset(), select.limit_count()];
-        work.extend(rest.into_iter().map(Work::Node));
-        work.extend(select.target_list().iter().map(|target| Work::Node(Node::ResTarget(target))));
-        work.extend(select.sort_clause().iter().map(|sort| Work::Node(Node::SortBy(sort))));
+        work.extend(rest.into_iter().map(|node| Work::Node(node, scope.clone(), deeper)));
+        work.extend(select.target_list().iter().map(|t| Work::Node(Node::ResTarget(t), scope.clone(), deeper)));
+        work.extend(select.sort_clause().iter().map(|s| Work::Node(Node::SortBy(s), scope.clone(), deeper)));
         for list in [select.distinct_clause(), select.group_clause(), select.window_clause(), select.values_lists()] {
-            work.extend(list.iter().map(Work::Node));
+            work.extend(list.iter().map(|node| Work::Node(node, scope.clone(), deeper)));
         }
     }
 
-    /// FOR UPDATE over a join locks every table of it.
-    fn lock_below<'a>(&mut self, node: Node<'a>, facts: Facts, work: &mut Vec<Work<'a>>) {
-        let mut list = vec![node];
-        while let Some(node) = list.pop() {
-            match node {
-                Node::RangeVar(name) => self.touch(Verb::SqlSelectLocking, name, facts),
-                Node::JoinExpr(join) => {
-                    list.extend([join.larg(), join.rarg()]);
-                    work.push(Work::Node(join.quals()));
+    /// One table of a block's FROM.
+    fn member(&mut self, member: &Member<'_>, reading: &BlockReading<'_, '_>, locked: bool, scope: &Scope) {
+        let Some(table) = self.in_scope(member.name, scope) else { return };
+        let bounded = reading.short || self.is_bounded(member, reading, scope);
+        let facts = Facts { bounded, ..reading.facts };
+        match table {
+            Named::Inner => {}
+            Named::Unresolved(resource) => {
+                let verb = if locked { Verb::SqlSelectLocking } else { Verb::SqlSelect };
+                self.add(verb, resource, facts);
+            }
+            Named::Table(table) => {
+                let classified = reading.shown.shows_class(member, &table);
+                let facts = Facts { classified, ..facts };
+                let export = classified && !bounded;
+                if locked {
+                    self.touch_table(Verb::SqlSelectLocking, &table, facts);
                 }
-                other => work.push(Work::From(other, facts)),
+                if export || !locked {
+                    let verb = if export { Verb::SqlSelectUnbounded } else { Verb::SqlSelect };
+                    self.touch_table(verb, &table, facts);
+                }
             }
         }
     }
 
-    fn from<'a>(&mut self, node: Node<'a>, facts: Facts, shown: &Shown, work: &mut Vec<Work<'a>>) {
-        match node {
-            Node::RangeVar(name) => self.read(name, facts, shown),
-            Node::JoinExpr(join) => {
-                // A bound on one side of a join is none on the other; only a LIMIT bounds both.
-                let facts = Facts { bounded: facts.limit.is_some() && facts.bounded, ..facts };
-                work.push(Work::From(join.larg(), facts));
-                work.push(Work::From(join.rarg(), facts));
-                work.push(Work::Node(join.quals()));
-            }
-            Node::RangeTableSample(sample) => {
-                work.push(Work::From(sample.relation(), Facts { bounded: false, ..facts }));
-                work.extend(sample.args().iter().map(Work::Node));
-                work.push(Work::Node(sample.repeatable()));
-            }
-            Node::RangeSubselect(_) | Node::RangeFunction(_) | Node::RangeTableFunc(_) | Node::JsonTable(_) => {
-                children(node, |child| work.push(Work::Node(child)));
-            }
-            Node::None => {}
-            _ => self.unknown(),
+    /// Whether a term of the block's WHERE bounds this member.
+    fn is_bounded(&mut self, member: &Member<'_>, reading: &BlockReading<'_, '_>, scope: &Scope) -> bool {
+        reading.block.bounds(reading.condition, member, |name| self.peek(name, scope))
+    }
+
+    /// A table or view by name, unless a common table expression of that name is in scope.
+    fn in_scope(&mut self, name: &RangeVar, scope: &Scope) -> Option<Named> {
+        let plain = name.schemaname().is_none() && name.relname().is_some_and(|name| scope.holds(name));
+        if plain { Some(Named::Inner) } else { Some(self.table(name)) }
+    }
+
+    /// The table, if it is known by now; nothing is asked.
+    fn peek(&self, name: &RangeVar, scope: &Scope) -> Option<&super::Table> {
+        let (schema, relation) = (name.schemaname().map(str::to_owned), name.relname()?.to_owned());
+        if schema.is_none() && scope.holds(&relation) {
+            return None;
         }
+        self.known.tables.get(&(schema, relation))?.as_ref()
     }
 
-    /// A table that is read. One whose classified columns could be shown without a bound is exported.
-    fn read(&mut self, name: &RangeVar, facts: Facts, shown: &Shown) {
-        let Named::Table(table) = self.table(name) else {
-            return self.touch(Verb::SqlSelect, name, facts);
-        };
-        let alias = name.alias().and_then(|alias| alias.aliasname()).or(name.relname()).unwrap_or("");
-        let whole = shown.all || shown.columns.contains(alias);
-        let classified = !table.classes.is_empty() && (whole || table.classes.keys().any(|c| shown.columns.contains(c)));
-        let verb = if classified && !facts.bounded { Verb::SqlSelectUnbounded } else { Verb::SqlSelect };
-        self.touch_table(verb, &table, Facts { classified, ..facts });
-    }
-
-    fn insert<'a>(&mut self, insert: &'a InsertStmt, work: &mut Vec<Work<'a>>) {
-        with(insert.with_clause(), work);
+    fn insert<'a>(&mut self, insert: &'a InsertStmt, scope: &Scope, work: &mut Vec<Work<'a>>) {
+        let scope = with(insert.with_clause(), scope, work);
         self.written(Verb::SqlInsert, insert.relation(), Facts::default());
-        work.push(Work::Node(insert.select_stmt()));
-        work.extend(insert.cols().iter().map(Work::Node));
+        work.push(Work::Node(insert.select_stmt(), scope.clone(), TOP));
+        work.extend(insert.cols().iter().map(|node| Work::Node(node, scope.clone(), TOP)));
         if let Some(conflict) = insert.on_conflict_clause() {
             if !conflict.target_list().is_empty() {
-                let facts = Facts { bounded: true, ..Facts::default() };
-                self.written(Verb::SqlUpdate, insert.relation(), facts);
+                let from_values = match insert.select_stmt() {
+                    Node::SelectStmt(select) => !select.values_lists().is_empty(),
+                    _ => true,
+                };
+                let verb = if from_values { Verb::SqlUpdate } else { Verb::SqlUpdateUnbounded };
+                self.written(verb, insert.relation(), Facts { bounded: from_values, ..Facts::default() });
             }
-            children(Node::OnConflictClause(conflict), |child| work.push(Work::Node(child)));
+            children(Node::OnConflictClause(conflict), |child| work.push(Work::Node(child, scope.clone(), TOP)));
         }
-        returning(insert.returning_clause(), work);
+        returning(insert.returning_clause(), &scope, work);
     }
 
-    fn update<'a>(&mut self, update: &'a UpdateStmt, work: &mut Vec<Work<'a>>) {
-        with(update.with_clause(), work);
-        let facts = changed(update.where_clause(), update.from_clause().is_empty());
-        let verb = if facts.bounded { Verb::SqlUpdate } else { Verb::SqlUpdateUnbounded };
-        self.written(verb, update.relation(), facts);
-        work.extend(update.from_clause().iter().map(|node| Work::From(node, Facts::default())));
-        work.extend(update.target_list().iter().map(|target| Work::Node(Node::ResTarget(target))));
-        work.push(Work::Node(update.where_clause()));
-        returning(update.returning_clause(), work);
+    fn update<'a>(&mut self, update: &'a UpdateStmt, scope: &Scope, work: &mut Vec<Work<'a>>) {
+        let scope = with(update.with_clause(), scope, work);
+        let Some(relation) = update.relation() else { return self.unknown() };
+        let mut block = Block::of(update.from_clause().iter());
+        let target = block.add_target(relation);
+        let condition = update.where_clause();
+        let bounded = block.bounds(condition, &target, |name| self.peek(name, &scope));
+        let facts = Facts { has_where: !matches!(condition, Node::None), bounded, ..Facts::default() };
+        let verb = if bounded { Verb::SqlUpdate } else { Verb::SqlUpdateUnbounded };
+        self.written(verb, Some(relation), facts);
+        if relation.relname() == Some("pg_settings") && matches!(relation.schemaname(), None | Some("pg_catalog")) {
+            self.on_target(Verb::SqlConfigure);
+        }
+        let set: Vec<Node<'a>> = update.target_list().iter().map(Node::ResTarget).collect();
+        let changed = Changed { block, target, condition, facts, values: set, returning: update.returning_clause() };
+        self.changed(changed, &scope, work);
     }
 
-    fn delete<'a>(&mut self, delete: &'a DeleteStmt, work: &mut Vec<Work<'a>>) {
-        with(delete.with_clause(), work);
-        let facts = changed(delete.where_clause(), delete.using_clause().is_empty());
-        let verb = if facts.bounded { Verb::SqlDelete } else { Verb::SqlDeleteUnbounded };
-        self.written(verb, delete.relation(), facts);
-        work.extend(delete.using_clause().iter().map(|node| Work::From(node, Facts::default())));
-        work.push(Work::Node(delete.where_clause()));
-        returning(delete.returning_clause(), work);
+    fn delete<'a>(&mut self, delete: &'a DeleteStmt, scope: &Scope, work: &mut Vec<Work<'a>>) {
+        let scope = with(delete.with_clause(), scope, work);
+        let Some(relation) = delete.relation() else { return self.unknown() };
+        let mut block = Block::of(delete.using_clause().iter());
+        let target = block.add_target(relation);
+        let condition = delete.where_clause();
+        let bounded = block.bounds(condition, &target, |name| self.peek(name, &scope));
+        let facts = Facts { has_where: !matches!(condition, Node::None), bounded, ..Facts::default() };
+        let verb = if bounded { Verb::SqlDelete } else { Verb::SqlDeleteUnbounded };
+        self.written(verb, Some(relation), facts);
+        let changed =
+            Changed { block, target, condition, facts, values: Vec::new(), returning: delete.returning_clause() };
+        self.changed(changed, &scope, work);
     }
 
-    fn merge<'a>(&mut self, merge: &'a MergeStmt, work: &mut Vec<Work<'a>>) {
-        with(merge.with_clause(), work);
-        self.written(Verb::SqlMerge, merge.relation(), Facts::default());
-        work.push(Work::From(merge.source_relation(), Facts::default()));
-        work.push(Work::Node(merge.join_condition()));
+    fn merge<'a>(&mut self, merge: &'a MergeStmt, scope: &Scope, work: &mut Vec<Work<'a>>) {
+        let scope = with(merge.with_clause(), scope, work);
+        let Some(relation) = merge.relation() else { return self.unknown() };
+        let mut block = Block::of([merge.source_relation()].into_iter());
+        let target = block.add_target(relation);
+        self.written(Verb::SqlMerge, Some(relation), Facts::default());
+        let mut values = Vec::new();
         for when in merge.merge_when_clauses() {
-            children(Node::MergeWhenClause(when), |child| work.push(Work::Node(child)));
+            values.extend(when.target_list().iter());
+            values.extend(when.values().iter());
+            work.push(Work::Node(when.condition(), scope.clone(), Place { nested: true, ..TOP }));
         }
-        returning(merge.returning_clause(), work);
+        work.push(Work::Node(merge.join_condition(), scope.clone(), Place { nested: true, ..TOP }));
+        let facts = Facts::default();
+        let changed =
+            Changed { block, target, condition: Node::None, facts, values, returning: merge.returning_clause() };
+        self.changed(changed, &scope, work);
+    }
+
+    /// What a changing statement reads beside the table it changes, and what of that table it gives back.
+    fn changed<'a>(&mut self, changed: Changed<'a>, scope: &Scope, work: &mut Vec<Work<'a>>) {
+        let Changed { block, mut target, condition, facts, values, returning: clause } = changed;
+        let renamed = clause.into_iter().flat_map(|clause| clause.options().iter()).filter_map(|option| option.value());
+        target.also = ["old", "new"].into_iter().chain(renamed).collect();
+        let given: Vec<Node<'a>> = clause.into_iter().flat_map(|clause| clause.exprs().iter()).collect();
+        let shown = Refs::of(values.iter().chain(&given).copied().chain(block.others.iter().map(|(node, _)| *node)));
+        let returned = Refs::of(given.iter().copied());
+        if !self.spend(shown.cost + returned.cost) {
+            return;
+        }
+        let reading = BlockReading {
+            block: &block,
+            condition,
+            facts: Facts { bounded: false, ..facts },
+            short: false,
+            shown: &shown,
+        };
+        for member in block.members.iter().filter(|member| !std::ptr::eq(member.name, target.name)) {
+            self.member(member, &reading, false, scope);
+        }
+        if let Named::Table(table) = self.table(target.name)
+            && !facts.bounded
+            && returned.shows_class(&target, &table)
+        {
+            self.touch_table(Verb::SqlSelectUnbounded, &table, Facts { classified: true, ..facts });
+        }
+        let deeper = Place { nested: true, ..TOP };
+        work.extend(block.others.iter().map(|(node, _)| Work::Node(*node, scope.clone(), deeper)));
+        work.extend(values.into_iter().chain(given).map(|node| Work::Node(node, scope.clone(), deeper)));
+        work.push(Work::Node(condition, scope.clone(), deeper));
     }
 
     fn written(&mut self, verb: Verb, name: Option<&RangeVar>, facts: Facts) {
-        match name {
-            Some(name) => self.touch(verb, name, facts),
+        match name.map(|name| self.table(name)) {
+            Some(Named::Table(table)) => self.touch_table(verb, &table, facts),
+            Some(Named::Unresolved(resource)) => self.add(verb, resource, facts),
+            Some(Named::Inner) => {}
             None => self.unknown(),
         }
     }
@@ -250,7 +368,11 @@ impl Reading<'_> {
         if ours && !shadowed {
             match functions::meaning(name) {
                 functions::Meaning::Harmless => return,
-                functions::Meaning::OnTarget(verb) => return self.on_target(verb),
+                functions::Meaning::OnTarget(verb) => {
+                    // It may set the search path: names further on in the text are not what they were.
+                    self.moved |= verb == Verb::SqlConfigure;
+                    return self.on_target(verb);
+                }
                 functions::Meaning::Call => {}
             }
         }
@@ -258,7 +380,7 @@ impl Reading<'_> {
         self.add(Verb::SqlCall, Resource::new(ResourceKind::Function, &schema, name), Facts::default());
     }
 
-    fn operator(&mut self, schema: &[&str], name: &str) {
+    pub(super) fn operator(&mut self, schema: &[&str], name: &str) {
         let ours = matches!(schema, [] | ["pg_catalog"]);
         // IN, LIKE and their like are operators in the tree, and may be replaced like any other.
         if !ours || (schema.is_empty() && self.is_shadowed(name, true)) {
@@ -284,108 +406,52 @@ impl Reading<'_> {
     }
 }
 
-/// The common table expressions of a statement.
-fn with<'a>(clause: Option<&'a WithClause>, work: &mut Vec<Work<'a>>) {
+/// A block as its members are judged by.
+struct BlockReading<'b, 'a> {
+    block: &'b Block<'a>,
+    condition: Node<'a>,
+    facts: Facts,
+    /// A LIMIT bounds every member.
+    short: bool,
+    shown: &'b Refs,
+}
+
+/// A changing statement, taken apart.
+struct Changed<'a> {
+    block: Block<'a>,
+    target: Member<'a>,
+    condition: Node<'a>,
+    facts: Facts,
+    /// Expressions whose values go into the table.
+    values: Vec<Node<'a>>,
+    returning: Option<&'a pg_raw_parse::nodes::ReturningClause>,
+}
+
+/// The common table expressions of a statement go to work; returns the scope in which the rest sees them.
+fn with<'a>(clause: Option<&'a WithClause>, scope: &Scope, work: &mut Vec<Work<'a>>) -> Scope {
+    let Some(clause) = clause else { return scope.clone() };
+    let name = |cte: &pg_raw_parse::nodes::CommonTableExpr| cte.ctename().unwrap_or("").to_owned();
+    let all: Vec<String> = clause.ctes().iter().map(name).collect();
+    let whole = scope.with(all.clone());
+    for (number, cte) in clause.ctes().iter().enumerate() {
+        // WITH RECURSIVE sees all of its expressions, WITH only those before.
+        let seen =
+            if clause.recursive { whole.clone() } else { scope.with(all.iter().take(number).cloned().collect()) };
+        work.push(Work::Node(cte.ctequery(), seen, TOP));
+    }
+    whole
+}
+
+fn returning<'a>(clause: Option<&'a pg_raw_parse::nodes::ReturningClause>, scope: &Scope, work: &mut Vec<Work<'a>>) {
     if let Some(clause) = clause {
-        work.extend(clause.ctes().iter().map(|cte| Work::Node(cte.ctequery())));
+        let place = Place { nested: true, ..TOP };
+        work.extend(clause.exprs().iter().map(|node| Work::Node(node, scope.clone(), place)));
     }
 }
 
-fn returning<'a>(clause: Option<&'a pg_raw_parse::nodes::ReturningClause>, work: &mut Vec<Work<'a>>) {
-    if let Some(clause) = clause {
-        work.extend(clause.exprs().iter().map(Work::Node));
-    }
-}
-
-/// Facts of an UPDATE or DELETE.
-fn changed(condition: Node<'_>, alone: bool) -> Facts {
-    let has_where = !matches!(condition, Node::None);
-    Facts { has_where, bounded: alone && is_bound(condition), ..Facts::default() }
-}
-
-/// Calls `each` for the direct children of an expression or clause.
-pub(super) fn children<'a>(node: Node<'a>, mut each: impl FnMut(Node<'a>)) {
-    match node {
-        Node::None => {}
-        Node::NodeList(list) => list.iter().for_each(each),
-        // The walker of the grammar knows no other nodes, and would panic on them.
-        _ if is_plain(node) || is_clause(node) => {
-            let done: Option<()> = walk_manual(node, |child| {
-                each(child);
-                Recurse::no()
-            });
-            debug_assert!(done.is_none());
-        }
-        _ => {}
-    }
-}
-
-/// Expressions and clauses that do nothing by themselves: only what is inside them counts.
-const fn is_plain(node: Node<'_>) -> bool {
-    matches!(
-        node,
-        Node::NodeList(_)
-            | Node::Alias(_)
-            | Node::GroupingFunc(_)
-            | Node::BoolExpr(_)
-            | Node::SubLink(_)
-            | Node::CaseExpr(_)
-            | Node::CaseWhen(_)
-            | Node::RowExpr(_)
-            | Node::CoalesceExpr(_)
-            | Node::MinMaxExpr(_)
-            | Node::SQLValueFunction(_)
-            | Node::NullTest(_)
-            | Node::BooleanTest(_)
-            | Node::SetToDefault(_)
-            | Node::Integer(_)
-            | Node::Float(_)
-            | Node::Boolean(_)
-            | Node::String(_)
-            | Node::BitString(_)
-            | Node::ColumnRef(_)
-            | Node::ParamRef(_)
-            | Node::A_Const(_)
-            | Node::A_Star(_)
-            | Node::A_Indices(_)
-            | Node::A_Indirection(_)
-            | Node::A_ArrayExpr(_)
-            | Node::NamedArgExpr(_)
-            | Node::ResTarget(_)
-            | Node::MultiAssignRef(_)
-            | Node::TypeCast(_)
-            | Node::CollateClause(_)
-            | Node::SortBy(_)
-            | Node::WindowDef(_)
-            | Node::GroupingSet(_)
-            | Node::TypeName(_)
-            | Node::InferClause(_)
-            | Node::IndexElem(_)
-            | Node::CommonTableExpr(_)
-    )
-}
-
-/// Clauses and statements whose children are worth a visit, though they mean something themselves.
-const fn is_clause(node: Node<'_>) -> bool {
-    matches!(
-        node,
-        Node::SelectStmt(_)
-            | Node::InsertStmt(_)
-            | Node::UpdateStmt(_)
-            | Node::DeleteStmt(_)
-            | Node::MergeStmt(_)
-            | Node::MergeWhenClause(_)
-            | Node::OnConflictClause(_)
-            | Node::WithClause(_)
-            | Node::FuncCall(_)
-            | Node::A_Expr(_)
-            | Node::JoinExpr(_)
-            | Node::RangeSubselect(_)
-            | Node::RangeFunction(_)
-            | Node::RangeTableFunc(_)
-            | Node::RangeTableFuncCol(_)
-            | Node::RangeTableSample(_)
-            | Node::JsonTable(_)
-            | Node::RangeVar(_)
-    )
+/// Whether a locking clause locks this member: without OF, all of them.
+fn locks_member(lock: &LockingClause, member: &Member<'_>) -> bool {
+    let named = lock.locked_rels();
+    named.is_empty()
+        || named.iter().any(|name| matches!(name, Node::RangeVar(name) if name.relname() == Some(member.alias)))
 }

@@ -19,14 +19,22 @@ fn table(schema: &str, name: &str, columns: &[&str], classes: &[&str], is_view: 
 /// The catalog that the corpus assumes.
 fn catalog() -> Catalog {
     let mut tables = BTreeMap::from([
-        table("public", "customers", &["id", "name", "email", "card", "ssn", "created"], &["email", "card", "ssn"], false),
+        table(
+            "public",
+            "customers",
+            &["id", "name", "email", "card", "ssn", "created"],
+            &["email", "card", "ssn"],
+            false,
+        ),
         table("public", "orders", &["id", "customer", "total", "note"], &[], false),
         table("public", "notes", &["id", "body"], &[], false),
         table("audit", "events", &["id", "body"], &[], false),
         table("public", "active_customers", &["id", "name", "email"], &[], true),
     ]);
+    let columns = &["table_name", "column_name"];
+    tables.extend([table("information_schema", "columns", columns, &[], true)]);
     for name in CATALOGS {
-        tables.extend([table("pg_catalog", name, &["oid", "name", "setting"], &[], false)]);
+        tables.extend([table("pg_catalog", name, COLUMNS, &[], false)]);
     }
     Catalog { tables }
 }
@@ -101,7 +109,86 @@ fn every_statement_of_the_corpus_is_read_as_strictly_as_expected() {
     assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
+/// Text of `count` repetitions.
+fn repeated(before: &str, each: &str, count: usize, after: &str) -> String {
+    format!("{before}{}{after}", each.repeat(count))
+}
+
+#[test]
+fn hostile_text_ends_in_an_answer_on_a_small_stack() {
+    let deep = [
+        repeated("SELECT ", "1+", 300_000, "1"),
+        repeated("SELECT ", "(", 20_000, &repeated("1", ")", 20_000, "")),
+        repeated("", "SELECT (", 5_000, &repeated("SELECT 1", ")", 5_000, "")),
+        repeated("SELECT * FROM orders WHERE id IN (0", ",1", 200_000, ")"),
+        repeated("", "SELECT 1;", 10_000, ""),
+        repeated("SELECT 1", " UNION SELECT 1", 20_000, ""),
+        repeated("SELECT ", "NOT ", 100_000, "true"),
+        repeated("SELECT ", "f(", 4_000, &repeated("1", ")", 4_000, "")),
+        repeated("", "WITH a AS (", 3_000, &repeated("SELECT 1", ") SELECT 1", 3_000, "")),
+        repeated("SELECT a", "[1]", 50_000, ""),
+        repeated("SELECT ", "CASE WHEN ", 3_000, "true"),
+        "SELECT 'a\0b'".to_owned(),
+        "x".repeat(model::limit::STATEMENT_BYTES + 1),
+    ];
+    for text in deep {
+        let on_a_small_stack = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {
+            let start: String = text.chars().take(30).collect();
+            // Any answer will do; what is at stake is the process.
+            (start, read(&text).map(|meaning| meaning.operations.len()))
+        });
+        let (start, answer) = on_a_small_stack.unwrap().join().unwrap();
+        assert!(answer.is_err() || answer.is_ok_and(|operations| operations > 0), "{start}");
+    }
+}
+
+#[test]
+fn every_cut_and_many_a_mangling_of_the_corpus_ends_in_an_answer() {
+    for case in corpus().iter().step_by(3) {
+        let letters: Vec<char> = case.text.chars().collect();
+        for cut in (0..letters.len()).step_by(5) {
+            let text: String = letters.iter().take(cut).collect();
+            drop(read(&text));
+            let mangled: String = letters.iter().skip(cut).chain(letters.iter().take(cut)).collect();
+            drop(read(&mangled));
+        }
+    }
+}
+
+/// Columns of the catalogs that the corpus names.
+const COLUMNS: &[&str] = &[
+    "oid",
+    "name",
+    "setting",
+    "relname",
+    "datname",
+    "rolname",
+    "usename",
+    "proname",
+    "starelid",
+    "pid",
+    "loid",
+    "tablename",
+];
 const CATALOGS: &[&str] = &[
-    "pg_authid", "pg_class", "pg_database", "pg_locks", "pg_proc", "pg_roles", "pg_settings", "pg_shadow",
-    "pg_stat_activity", "pg_stat_statements", "pg_statistic", "pg_stats", "pg_tables", "pg_user",
+    "pg_authid",
+    "pg_class",
+    "pg_hba_file_rules",
+    "pg_largeobject",
+    "pg_largeobject_metadata",
+    "pg_namespace",
+    "pg_stats_ext",
+    "pg_user_mappings",
+    "pg_database",
+    "pg_locks",
+    "pg_proc",
+    "pg_roles",
+    "pg_settings",
+    "pg_shadow",
+    "pg_stat_activity",
+    "pg_stat_statements",
+    "pg_statistic",
+    "pg_stats",
+    "pg_tables",
+    "pg_user",
 ];

@@ -4,20 +4,25 @@
 use model::{Facts, Resource, ResourceKind, Verb};
 use pg_raw_parse::Node;
 use pg_raw_parse::nodes::{
-    AlterTableStmt, CopyStmt, CreateStmt, CreateTableAsStmt, DefElem, DropStmt, ExplainStmt, FuncCall, RangeVar,
-    TransactionStmt, VariableSetStmt,
+    CopyStmt, CreateTableAsStmt, DefElem, DropStmt, ExplainStmt, RangeVar, TransactionStmt, VariableSetStmt,
 };
-use pg_raw_parse::raw::{AlterTableType, DiscardMode, ObjectType, TransactionStmtKind, VariableSetKind};
+use pg_raw_parse::raw::{DiscardMode, ObjectType, TransactionStmtKind, VariableSetKind};
 
-use super::{Named, Reading, dotted};
+use super::{Named, Reading, full_name};
 
 impl Reading<'_> {
     /// One statement, whole.
     pub(super) fn statement(&mut self, node: Node<'_>) {
         match node {
-            Node::SelectStmt(_) | Node::InsertStmt(_) | Node::UpdateStmt(_) | Node::DeleteStmt(_) | Node::MergeStmt(_) => {
-                self.query(node, Verb::SqlSelect);
+            Node::SelectStmt(_)
+            | Node::InsertStmt(_)
+            | Node::UpdateStmt(_)
+            | Node::DeleteStmt(_)
+            | Node::MergeStmt(_) => {
+                self.query_alone(node, Verb::SqlSelect);
             }
+            // The empty statement.
+            Node::None => self.on_target(Verb::SqlHousekeep),
             Node::ExplainStmt(explain) => self.explain(explain),
             Node::PrepareStmt(prepare) => self.statement_inside(prepare.query()),
             Node::DeclareCursorStmt(declare) => self.statement_inside(declare.query()),
@@ -42,8 +47,11 @@ impl Reading<'_> {
             Node::TruncateStmt(truncate) => self.each_relation(Verb::SqlTruncate, truncate.relations().iter()),
             Node::LockStmt(lock) => self.each_relation(Verb::SqlLock, lock.relations().iter()),
             Node::DropStmt(drop) => self.drop_objects(drop),
-            Node::AlterTableStmt(alter) => self.alter_table(alter),
-            _ if self.code(node) || self.definition(node) || self.privilege(node) || self.server(node) => {}
+            _ if self.code(node)
+                || self.definition(node)
+                || self.altered(node)
+                || self.privilege(node)
+                || self.server(node) => {}
             _ => self.unknown(),
         }
     }
@@ -51,8 +59,12 @@ impl Reading<'_> {
     /// A statement that another one runs, now or later.
     fn statement_inside(&mut self, node: Node<'_>) {
         match node {
-            Node::SelectStmt(_) | Node::InsertStmt(_) | Node::UpdateStmt(_) | Node::DeleteStmt(_) | Node::MergeStmt(_) => {
-                self.query(node, Verb::SqlSelect);
+            Node::SelectStmt(_)
+            | Node::InsertStmt(_)
+            | Node::UpdateStmt(_)
+            | Node::DeleteStmt(_)
+            | Node::MergeStmt(_) => {
+                self.query_alone(node, Verb::SqlSelect);
             }
             _ => self.unknown(),
         }
@@ -69,11 +81,12 @@ impl Reading<'_> {
         let before = self.meaning.operations.len();
         match explain.query() {
             Node::CreateTableAsStmt(create) => self.query(create.query(), Verb::SqlExplain),
+            Node::DeclareCursorStmt(declare) => self.query_alone(declare.query(), Verb::SqlExplain),
             inner @ (Node::SelectStmt(_)
             | Node::InsertStmt(_)
             | Node::UpdateStmt(_)
             | Node::DeleteStmt(_)
-            | Node::MergeStmt(_)) => self.query(inner, Verb::SqlExplain),
+            | Node::MergeStmt(_)) => self.query_alone(inner, Verb::SqlExplain),
             _ => self.unknown(),
         }
         for operation in self.meaning.operations.iter_mut().skip(before) {
@@ -108,11 +121,10 @@ impl Reading<'_> {
                 let classified = matches!(self.table(name), Named::Table(table) if !table.classes.is_empty());
                 self.touch(Verb::SqlCopyOut, name, Facts { classified, ..Facts::default() });
             }
-            None => self.query(copy.query(), Verb::SqlCopyOut),
+            None if copy.is_program || copy.filename().is_some() => self.query(copy.query(), Verb::SqlCopyOut),
+            None => self.query_alone(copy.query(), Verb::SqlCopyOut),
         }
-        if !matches!(copy.where_clause(), Node::None) {
-            self.query(copy.where_clause(), Verb::SqlHousekeep);
-        }
+        self.visit(copy.where_clause());
     }
 
     fn transaction(&mut self, transaction: &TransactionStmt) {
@@ -120,28 +132,37 @@ impl Reading<'_> {
             TransactionStmtKind::TRANS_STMT_PREPARE
             | TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
             | TransactionStmtKind::TRANS_STMT_ROLLBACK_PREPARED => self.on_target(Verb::SqlConfigure),
-            _ if transaction.options().iter().any(lifts_read_only) => {
-                self.on_setting(Verb::SqlEscalate, "transaction_read_only");
+            _ => {
+                self.on_target(Verb::SqlHousekeep);
+                if transaction.options().iter().any(lifts_read_only) {
+                    self.on_setting(Verb::SqlEscalate, "transaction_read_only");
+                }
             }
-            _ => self.on_target(Verb::SqlHousekeep),
         }
     }
 
     fn set(&mut self, set: &VariableSetStmt) {
         let name = set.name().unwrap_or("").to_lowercase();
+        self.moved |= name == "search_path" || set.kind == VariableSetKind::VAR_RESET_ALL;
         match set.kind {
             VariableSetKind::VAR_RESET_ALL => self.on_target(Verb::SqlConfigure),
-            // SET TRANSACTION and SET SESSION CHARACTERISTICS: harmless unless they lift READ ONLY.
-            VariableSetKind::VAR_SET_MULTI => {
-                if set.args().iter().any(lifts_read_only) || name == "transaction snapshot" {
-                    self.on_setting(Verb::SqlEscalate, "transaction_read_only");
-                } else {
-                    self.on_target(Verb::SqlHousekeep);
-                }
-            }
+            VariableSetKind::VAR_SET_MULTI => self.set_transaction(&name, set),
             _ if ESCALATING.contains(&name.as_str()) => self.on_setting(Verb::SqlEscalate, &name),
             _ if HARMLESS.contains(&name.as_str()) => self.on_setting(Verb::SqlSet, &name),
             _ => self.on_setting(Verb::SqlConfigure, &name),
+        }
+    }
+
+    /// SET TRANSACTION and SET SESSION CHARACTERISTICS: each mode is a setting of its own.
+    fn set_transaction(&mut self, name: &str, set: &VariableSetStmt) {
+        if name == "transaction snapshot" {
+            return self.on_setting(Verb::SqlConfigure, "transaction_snapshot");
+        }
+        let prefix = if name == "session characteristics" { "default_" } else { "" };
+        for mode in set.args() {
+            let Node::DefElem(option) = mode else { return self.unknown() };
+            let verb = if lifts_read_only(mode) { Verb::SqlEscalate } else { Verb::SqlConfigure };
+            self.on_setting(verb, &format!("{prefix}{}", option.defname().unwrap_or("")));
         }
     }
 
@@ -152,17 +173,45 @@ impl Reading<'_> {
             ObjectType::OBJECT_MATVIEW,
             ObjectType::OBJECT_FOREIGN_TABLE,
         ];
-        let relation = tables.contains(&drop.remove_type);
+        let nameless = [ObjectType::OBJECT_CAST, ObjectType::OBJECT_TRANSFORM];
         for object in drop.objects() {
+            // An operator class is named behind its access method.
+            let of_method = [ObjectType::OBJECT_OPCLASS, ObjectType::OBJECT_OPFAMILY].contains(&drop.remove_type);
             let (schema, name) = name_of(object);
-            let resource = if relation { self.relation(schema.as_deref(), &name) } else { None };
+            let schema = schema.filter(|_| !of_method);
+            let on_table = [ObjectType::OBJECT_POLICY, ObjectType::OBJECT_TRIGGER, ObjectType::OBJECT_RULE];
+            let resource = match tables.contains(&drop.remove_type) {
+                true => self.relation(schema.as_deref(), &name),
+                false => None,
+            };
             match resource {
                 Some(table) => self.add(Verb::SqlDrop, table, Facts::default()),
-                None => self.on_object(Verb::SqlDrop, &name),
+                None if nameless.contains(&drop.remove_type) => self.on_target(Verb::SqlDrop),
+                None if on_table.contains(&drop.remove_type) => self.on_object(Verb::SqlDrop, &name),
+                None => self.on_object(Verb::SqlDrop, &joined(schema.as_deref(), &name)),
+            }
+            if drop.remove_type == ObjectType::OBJECT_POLICY {
+                self.on_named_table(Verb::SqlEscalate, parts_of(object).split_last().map_or(&[], |(_, table)| table));
             }
         }
-        if drop.remove_type == ObjectType::OBJECT_POLICY {
-            self.on_target(Verb::SqlEscalate);
+    }
+
+    /// An operation on the table that these parts name.
+    pub(super) fn on_named_table(&mut self, verb: Verb, parts: &[&str]) {
+        match parts {
+            [] => self.on_target(verb),
+            [name] => self.on_relation_named(verb, None, name),
+            [.., schema, name] => self.on_relation_named(verb, Some(schema), name),
+        }
+    }
+
+    fn on_relation_named(&mut self, verb: Verb, schema: Option<&str>, name: &str) {
+        match self.relation(schema, name) {
+            Some(table) => self.add(verb, table, Facts::default()),
+            None => {
+                let resource = Resource::new(ResourceKind::Unresolved, schema.unwrap_or(""), name);
+                self.add(verb, resource, Facts::default());
+            }
         }
     }
 
@@ -179,217 +228,6 @@ impl Reading<'_> {
         }
     }
 
-    fn alter_table(&mut self, alter: &AlterTableStmt) {
-        let mut verbs = Vec::new();
-        for command in alter.cmds() {
-            let Node::AlterTableCmd(command) = command else { return self.unknown() };
-            verbs.push(match command.subtype {
-                AlterTableType::AT_ChangeOwner
-                | AlterTableType::AT_EnableRowSecurity
-                | AlterTableType::AT_DisableRowSecurity
-                | AlterTableType::AT_ForceRowSecurity
-                | AlterTableType::AT_NoForceRowSecurity => Verb::SqlEscalate,
-                AlterTableType::AT_DropColumn
-                | AlterTableType::AT_DropConstraint
-                | AlterTableType::AT_DropExpression
-                | AlterTableType::AT_AlterColumnType => Verb::SqlAlterDrop,
-                _ => Verb::SqlAlter,
-            });
-            if !matches!(command.def(), Node::None) && command.subtype == AlterTableType::AT_AlterColumnType {
-                // USING may call anything.
-                self.on_target(Verb::SqlCall);
-            }
-        }
-        for verb in verbs {
-            self.on_relation_or_object(verb, alter.relation());
-        }
-    }
-
-    /// Definitions and calls of code.
-    fn code(&mut self, node: Node<'_>) -> bool {
-        match node {
-            Node::DoStmt(_) => self.on_target(Verb::SqlCall),
-            Node::CallStmt(call) => match call.funccall() {
-                Some(call) => self.procedure(call),
-                None => self.unknown(),
-            },
-            Node::CreateFunctionStmt(create) => {
-                let (schema, name) = dotted(create.funcname().iter());
-                let resource = Resource::new(ResourceKind::Function, &schema.join("."), name);
-                self.add(Verb::SqlDefineCode, resource, Facts::default());
-            }
-            Node::CreateTrigStmt(create) => self.on_object(Verb::SqlDefineCode, create.trigname().unwrap_or("")),
-            Node::RuleStmt(create) => self.on_object(Verb::SqlDefineCode, create.rulename().unwrap_or("")),
-            Node::CreateEventTrigStmt(create) => self.on_object(Verb::SqlDefineCode, create.trigname().unwrap_or("")),
-            Node::CreatePLangStmt(_)
-            | Node::CreateCastStmt(_)
-            | Node::CreateTransformStmt(_)
-            | Node::CreateConversionStmt(_)
-            | Node::CreateOpClassStmt(_)
-            | Node::CreateOpFamilyStmt(_)
-            | Node::AlterEventTrigStmt(_)
-            | Node::AlterFunctionStmt(_)
-            | Node::AlterOperatorStmt(_)
-            | Node::AlterOpFamilyStmt(_)
-            | Node::CreateAmStmt(_) => self.on_target(Verb::SqlDefineCode),
-            Node::DefineStmt(define) => self.on_object(Verb::SqlDefineCode, last_of(define.defnames().iter())),
-            _ => return false,
-        }
-        true
-    }
-
-    fn procedure(&mut self, call: &FuncCall) {
-        let (schema, name) = dotted(call.funcname().iter());
-        let resource = Resource::new(ResourceKind::Function, &schema.join("."), name);
-        self.add(Verb::SqlCall, resource, Facts::default());
-        for argument in call.args() {
-            self.query(argument, Verb::SqlHousekeep);
-        }
-    }
-
-    /// Objects without code.
-    fn definition(&mut self, node: Node<'_>) -> bool {
-        match node {
-            Node::CreateStmt(create) => self.create_table(create),
-            Node::IndexStmt(index) => self.create_index(index),
-            Node::CreateSchemaStmt(create) if create.schema_elts().is_empty() && create.authrole().is_none() => {
-                self.on_object(Verb::SqlCreate, create.schemaname().unwrap_or(""));
-            }
-            Node::CompositeTypeStmt(create) => self.on_relation(Verb::SqlCreate, create.typevar()),
-            Node::CreateEnumStmt(create) => self.on_object(Verb::SqlCreate, last_of(create.type_name().iter())),
-            Node::CreateSeqStmt(create) => self.on_relation(Verb::SqlCreate, create.sequence()),
-            Node::CreateStatsStmt(create) => self.on_object(Verb::SqlCreate, last_of(create.defnames().iter())),
-            Node::CreateDomainStmt(create) => {
-                self.on_object(Verb::SqlCreate, last_of(create.domainname().iter()));
-                // A CHECK runs whenever a value of the domain is made.
-                if !create.constraints().is_empty() {
-                    self.on_target(Verb::SqlDefineCode);
-                }
-            }
-            Node::CommentStmt(_) => self.on_target(Verb::SqlAlter),
-            Node::RenameStmt(rename) => self.on_relation_or_object(Verb::SqlAlter, rename.relation()),
-            Node::AlterObjectSchemaStmt(alter) => self.on_relation_or_object(Verb::SqlAlter, alter.relation()),
-            Node::AlterSeqStmt(_)
-            | Node::AlterEnumStmt(_)
-            | Node::AlterDomainStmt(_)
-            | Node::AlterTypeStmt(_)
-            | Node::AlterStatsStmt(_)
-            | Node::AlterCollationStmt(_)
-            | Node::AlterObjectDependsStmt(_)
-            | Node::AlterTSConfigurationStmt(_)
-            | Node::AlterTSDictionaryStmt(_) => self.on_target(Verb::SqlAlter),
-            _ => return false,
-        }
-        true
-    }
-
-    /// A table, with what its defaults, checks and generated columns would call.
-    fn create_table(&mut self, create: &CreateStmt) {
-        self.on_relation(Verb::SqlCreate, create.relation());
-        let plain = |element: Node<'_>| match element {
-            Node::ColumnDef(column) => column.constraints().iter().all(|constraint| match constraint {
-                Node::Constraint(constraint) => {
-                    matches!(constraint.raw_expr(), Node::None | Node::A_Const(_) | Node::TypeCast(_) | Node::SQLValueFunction(_))
-                }
-                _ => false,
-            }),
-            Node::Constraint(constraint) => matches!(constraint.raw_expr(), Node::None),
-            Node::TableLikeClause(_) => true,
-            _ => false,
-        };
-        if !create.table_elts().iter().all(plain) {
-            self.on_target(Verb::SqlDefineCode);
-        }
-    }
-
-    fn create_index(&mut self, index: &pg_raw_parse::nodes::IndexStmt) {
-        self.on_object(Verb::SqlCreate, index.idxname().unwrap_or(""));
-        // An expression in an index runs for every row, now and later.
-        let expression = index.index_params().iter().any(|element| !matches!(element.expr(), Node::None));
-        if expression || !matches!(index.where_clause(), Node::None) {
-            self.on_target(Verb::SqlDefineCode);
-        }
-    }
-
-    /// Privileges and identities.
-    fn privilege(&mut self, node: Node<'_>) -> bool {
-        match node {
-            Node::GrantStmt(_)
-            | Node::GrantRoleStmt(_)
-            | Node::AlterDefaultPrivilegesStmt(_)
-            | Node::CreateRoleStmt(_)
-            | Node::AlterRoleStmt(_)
-            | Node::AlterRoleSetStmt(_)
-            | Node::DropRoleStmt(_)
-            | Node::AlterOwnerStmt(_)
-            | Node::ReassignOwnedStmt(_)
-            | Node::CreatePolicyStmt(_)
-            | Node::AlterPolicyStmt(_)
-            | Node::SecLabelStmt(_)
-            | Node::CreateUserMappingStmt(_)
-            | Node::AlterUserMappingStmt(_)
-            | Node::DropUserMappingStmt(_)
-            | Node::CreateSchemaStmt(_) => self.on_target(Verb::SqlEscalate),
-            Node::DropOwnedStmt(_) => {
-                self.on_target(Verb::SqlEscalate);
-                self.on_target(Verb::SqlDrop);
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// The server, its databases and what connects it to others.
-    fn server(&mut self, node: Node<'_>) -> bool {
-        match node {
-            Node::VacuumStmt(vacuum) => {
-                let mut any = false;
-                for relation in vacuum.rels() {
-                    any = true;
-                    self.on_relation_or_object(Verb::SqlMaintain, relation.relation());
-                }
-                if !any {
-                    self.on_target(Verb::SqlMaintain);
-                }
-            }
-            Node::ReindexStmt(reindex) => self.on_relation_or_object(Verb::SqlMaintain, reindex.relation()),
-            Node::ClusterStmt(cluster) => self.on_relation_or_object(Verb::SqlMaintain, cluster.relation()),
-            Node::RefreshMatViewStmt(refresh) => self.on_relation_or_object(Verb::SqlMaintain, refresh.relation()),
-            Node::CheckPointStmt(_) => self.on_target(Verb::SqlMaintain),
-            Node::CreateExtensionStmt(create) => self.on_object(Verb::SqlConfigure, create.extname().unwrap_or("")),
-            Node::AlterSystemStmt(alter) => {
-                let name = alter.setstmt().and_then(|set| set.name()).unwrap_or("").to_owned();
-                self.on_setting(Verb::SqlConfigure, &name);
-            }
-            Node::AlterExtensionStmt(_)
-            | Node::AlterExtensionContentsStmt(_)
-            | Node::AlterDatabaseStmt(_)
-            | Node::AlterDatabaseSetStmt(_)
-            | Node::AlterDatabaseRefreshCollStmt(_)
-            | Node::CreatedbStmt(_)
-            | Node::CreatePublicationStmt(_)
-            | Node::AlterPublicationStmt(_)
-            | Node::CreateSubscriptionStmt(_)
-            | Node::AlterSubscriptionStmt(_)
-            | Node::DropSubscriptionStmt(_)
-            | Node::CreateTableSpaceStmt(_)
-            | Node::AlterTableSpaceOptionsStmt(_)
-            | Node::AlterTableMoveAllStmt(_)
-            | Node::CreateFdwStmt(_)
-            | Node::AlterFdwStmt(_)
-            | Node::CreateForeignServerStmt(_)
-            | Node::AlterForeignServerStmt(_)
-            | Node::ImportForeignSchemaStmt(_)
-            | Node::LoadStmt(_) => self.on_target(Verb::SqlConfigure),
-            Node::DropdbStmt(_) | Node::DropTableSpaceStmt(_) => {
-                self.on_target(Verb::SqlConfigure);
-                self.on_target(Verb::SqlDrop);
-            }
-            _ => return false,
-        }
-        true
-    }
-
     fn each_relation<'a>(&mut self, verb: Verb, relations: impl Iterator<Item = Node<'a>>) {
         for relation in relations {
             match relation {
@@ -400,52 +238,48 @@ impl Reading<'_> {
     }
 
     /// A new relation: an object by name.
-    fn on_relation(&mut self, verb: Verb, name: Option<&RangeVar>) {
+    pub(super) fn on_relation(&mut self, verb: Verb, name: Option<&RangeVar>) {
         match name {
             Some(name) => self.on_object(verb, &full_name(name)),
             None => self.unknown(),
         }
     }
 
-    /// A relation that is there, else an object, else the target.
-    fn on_relation_or_object(&mut self, verb: Verb, name: Option<&RangeVar>) {
-        let Some(name) = name else { return self.on_target(verb) };
-        match self.relation(name.schemaname(), name.relname().unwrap_or("")) {
-            Some(table) => self.add(verb, table, Facts::default()),
-            None => self.on_object(verb, &full_name(name)),
+    /// A relation that should be there; the target where none is named.
+    pub(super) fn on_existing(&mut self, verb: Verb, name: Option<&RangeVar>) {
+        match name {
+            Some(name) => self.on_relation_named(verb, name.schemaname(), name.relname().unwrap_or("")),
+            None => self.on_target(verb),
         }
     }
 
-    fn on_setting(&mut self, verb: Verb, name: &str) {
+    pub(super) fn on_setting(&mut self, verb: Verb, name: &str) {
         self.add(verb, Resource::new(ResourceKind::Setting, "", name), Facts::default());
     }
 }
 
-fn full_name(name: &RangeVar) -> String {
-    match name.schemaname() {
-        Some(schema) => format!("{schema}.{}", name.relname().unwrap_or("")),
-        None => name.relname().unwrap_or("").to_owned(),
-    }
-}
-
-/// Schema and name of a dropped object, however the grammar wraps it.
-fn name_of(object: Node<'_>) -> (Option<String>, String) {
-    let parts: Vec<&str> = match object {
+/// The parts of an object's name, however the grammar wraps them.
+pub(super) fn parts_of(object: Node<'_>) -> Vec<&str> {
+    match object {
         Node::NodeList(list) => list.iter().filter_map(Node::as_str).collect(),
         Node::String(name) => vec![name.sval().unwrap_or("")],
         Node::TypeName(name) => name.names().iter().filter_map(|part| part.sval()).collect(),
         Node::ObjectWithArgs(object) => object.objname().iter().filter_map(Node::as_str).collect(),
         _ => Vec::new(),
-    };
-    match parts.as_slice() {
+    }
+}
+
+/// Schema and name of an object.
+fn name_of(object: Node<'_>) -> (Option<String>, String) {
+    match parts_of(object).as_slice() {
         [] => (None, String::new()),
         [name] => (None, (*name).to_owned()),
         [.., schema, name] => (Some((*schema).to_owned()), (*name).to_owned()),
     }
 }
 
-fn last_of<'a>(parts: impl Iterator<Item = &'a pg_raw_parse::nodes::String>) -> &'a str {
-    parts.last().and_then(|part| part.sval()).unwrap_or("")
+fn joined(schema: Option<&str>, name: &str) -> String {
+    schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}.{name}"))
 }
 
 /// Whether an option is written as off: `EXPLAIN (ANALYZE false)`.

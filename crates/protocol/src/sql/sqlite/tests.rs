@@ -1,1 +1,113 @@
-//! tests
+//! SQLite's dialect: what statements mean, what is refused, and the traps.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+fn catalog() -> Catalog {
+    let table = |name: &str, columns: &[&str], classes: &[&str]| Table {
+        schema: String::new(),
+        name: name.to_owned(),
+        columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+        classes: classes.iter().map(|column| ((*column).to_owned(), column.parse().unwrap())).collect(),
+        identity: format!("root of {name}"),
+        triggers: Vec::new(),
+        is_view: false,
+        estimated_rows: Some(200),
+    };
+    let mut audited = table("audited", &["id"], &[]);
+    audited.triggers.push("audited_insert".to_owned());
+    let view = Table { is_view: true, ..table("active", &["id", "email"], &[]) };
+    let tables = [
+        table("customers", &["id", "name", "email"], &["email"]),
+        table("orders", &["id", "total"], &[]),
+        audited,
+        view,
+    ];
+    Catalog { tables: tables.into_iter().map(|table| (table.name.clone(), table)).collect::<BTreeMap<_, _>>() }
+}
+
+fn read(text: &str) -> String {
+    match classify(text, &catalog()) {
+        Err(error) => format!("refused: {error}"),
+        Ok(meaning) => {
+            let mut found: Vec<String> = meaning
+                .operations
+                .iter()
+                .map(|operation| format!("{} {}", operation.verb, operation.resource))
+                .collect();
+            found.sort();
+            found.join("; ")
+        }
+    }
+}
+
+#[test]
+fn statements_mean_what_they_do() {
+    let cases = [
+        ("SELECT id, total FROM orders", "sql.select orders"),
+        ("SELECT name FROM customers", "sql.select customers"),
+        ("SELECT * FROM customers", "sql.select_unbounded customers"),
+        ("SELECT email FROM Customers WHERE id = 3", "sql.select customers"),
+        ("SELECT email FROM customers WHERE id > 3", "sql.select_unbounded customers"),
+        ("SELECT email FROM customers WHERE id = 3 OR 1 = 1", "sql.select_unbounded customers"),
+        ("SELECT email FROM customers WHERE \"x\" = 'x'", "sql.select_unbounded customers"),
+        ("SELECT email FROM customers LIMIT 10", "sql.select customers"),
+        ("SELECT email FROM customers LIMIT 100000", "sql.select_unbounded customers"),
+        ("SELECT id FROM active", "sql.select_unbounded active"),
+        ("DELETE FROM orders", "sql.delete_unbounded orders"),
+        ("DELETE FROM orders WHERE id IN (1, 2)", "sql.delete orders"),
+        ("UPDATE orders SET total = 0", "sql.update_unbounded orders"),
+        ("UPDATE orders SET total = 0 WHERE id = ?", "sql.update orders"),
+        ("INSERT INTO orders (id) SELECT id FROM customers", "sql.insert orders; sql.select_unbounded customers"),
+        ("INSERT INTO audited VALUES (1)", "sql.call audited_insert; sql.insert audited"),
+        ("DROP TABLE orders", "sql.drop orders"),
+        ("SELECT load_extension('x')", "sql.call load_extension; sql.select the target"),
+        ("SELECT id FROM nowhere", "sql.select nowhere"),
+        ("SELECT 1", "sql.select the target"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(read(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_table_behind_a_common_table_expression_is_still_read() {
+    assert_eq!(read("WITH x AS (SELECT * FROM customers) SELECT * FROM x"), "sql.select_unbounded customers");
+    assert_eq!(read("WITH customers AS (SELECT 1) SELECT id FROM customers"), "sql.select customers");
+    let union = read("SELECT id FROM orders UNION SELECT email FROM customers");
+    assert_eq!(union, "sql.select orders; sql.select_unbounded customers");
+}
+
+#[test]
+fn what_is_not_known_is_unknown() {
+    for text in [
+        "PRAGMA writable_schema = 1",
+        "ATTACH 'x' AS y",
+        "VACUUM",
+        "BEGIN",
+        "EXPLAIN SELECT 1",
+        "CREATE VIEW v AS SELECT 1",
+    ] {
+        let found = read(text);
+        assert!(found.starts_with("unknown") || found.starts_with("refused"), "{text}: {found}");
+    }
+}
+
+#[test]
+fn one_call_is_one_statement_within_limits() {
+    assert_eq!(classify("", &catalog()), Err(Unreadable::Empty));
+    assert_eq!(classify("SELECT 1; DELETE FROM orders", &catalog()), Err(Unreadable::TooMany));
+    assert_eq!(classify("SELECT 1\0", &catalog()), Err(Unreadable::Nul));
+    assert!(matches!(classify("SELEC 1", &catalog()), Err(Unreadable::Syntax(_))));
+    let deep = format!("SELECT {}1{}", "(".repeat(50_000), ")".repeat(50_000));
+    let on_a_small_stack = std::thread::Builder::new().stack_size(2 << 20).spawn(move || classify(&deep, &catalog()));
+    assert_eq!(on_a_small_stack.unwrap().join().unwrap(), Err(Unreadable::TooDeep));
+    assert_eq!(classify(&"x".repeat(model::limit::STATEMENT_BYTES + 1), &catalog()), Err(Unreadable::TooLong));
+}
+
+#[test]
+fn names_are_bound_to_what_they_are_now() {
+    let meaning = classify("SELECT id FROM orders", &catalog()).unwrap();
+    assert_eq!(meaning.bound, [Bound { name: "table orders".to_owned(), identity: "root of orders".to_owned() }]);
+}
