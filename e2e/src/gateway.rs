@@ -155,10 +155,8 @@ impl Gateway {
     /// Waits until a checkpoint counts every record there is.
     pub async fn until_signed(&self) {
         let log = self.site.log();
-        until("a checkpoint counts every record", async || {
-            (log.signed() == log.records().len() as u64).then_some(())
-        })
-        .await;
+        until("a checkpoint counts every record", async || (log.signed() == log.records().len() as u64).then_some(()))
+            .await;
     }
 
     /// Sends a signal by its name, such as `TERM`.

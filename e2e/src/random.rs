@@ -48,5 +48,6 @@ impl Random {
 /// A number that is another one each time.
 pub fn clock() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is behind 1970");
-    u64::try_from(since.as_nanos() & u128::from(u64::MAX)).expect("64 bits") ^ u64::from(std::process::id()).rotate_left(40)
+    u64::try_from(since.as_nanos() & u128::from(u64::MAX)).expect("64 bits")
+        ^ u64::from(std::process::id()).rotate_left(40)
 }

@@ -68,6 +68,22 @@ impl Shop {
         rows.iter().map(|row| row.try_get::<String, _>(0).expect("the first column is text")).collect()
     }
 
+    /// Everything that a statement gives when nobody stands in between: all rows, as one text.
+    pub async fn direct(&self, sql: &str) -> String {
+        let pool = self.open().await;
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&pool).await;
+        pool.close().await;
+        let rows = rows.unwrap_or_else(|error| panic!("`{sql}` failed: {error}"));
+        let mut cells = Vec::new();
+        for row in &rows {
+            for column in 0..row.len() {
+                let text = row.try_get_unchecked::<Option<String>, _>(column).expect("anything reads as text");
+                cells.push(text.unwrap_or_default());
+            }
+        }
+        cells.join(" ")
+    }
+
     /// The one number that a question asks for.
     pub async fn number(&self, sql: &str) -> i64 {
         let pool = self.open().await;
@@ -78,7 +94,7 @@ impl Shop {
 
     /// How often an INSERT of this key into `effects` ran.
     pub async fn effects(&self, key: &str) -> i64 {
-        self.number(&format!("SELECT count(*) FROM effects WHERE key = '{key}'")).await
+        self.number(&format!("SELECT count(*) FROM effects WHERE key = '{}'", key.replace('\'', "''"))).await
     }
 
     /// Everything in the database that an attack could change: its objects, its rows.
@@ -96,7 +112,7 @@ impl Shop {
 
 /// The statement whose runs [`Shop::effects`] counts.
 pub fn insert(key: &str) -> String {
-    format!("INSERT INTO effects (key) VALUES ('{key}')")
+    format!("INSERT INTO effects (key) VALUES ('{}')", key.replace('\'', "''"))
 }
 
 const SCHEMA: &str = "

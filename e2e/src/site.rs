@@ -6,7 +6,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection as _, Executor as _};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -137,6 +140,16 @@ impl Site {
         let mut kept = Kept::of(&self.path("data"));
         kept.0.retain(|(path, ..)| path.to_string_lossy().starts_with("countersign."));
         kept
+    }
+
+    /// Moves what the store's write-ahead logs hold into their files, so that those begin anew.
+    pub async fn shrink_store(&self) {
+        for name in ["data/countersign.db", "data/countersign.search.db"] {
+            let options = SqliteConnectOptions::new().filename(self.path(name)).busy_timeout(Duration::from_secs(10));
+            let mut connection = SqliteConnection::connect_with(&options).await.expect("the store can be opened");
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("its log can be cut");
+            connection.close().await.expect("the store can be closed");
+        }
     }
 
     /// Puts the store back as it was kept.

@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: the release binary against the bars of the design, by e2e's `bench` program.
+//! `cargo xtask bench`: the release binary against the bars of the design, by the program in `bench/`.
 //!
-//! Prepares and hands over the binary in `COUNTERSIGN_BIN`; what is measured is e2e's affair.
+//! Prepares and hands over the binary in `COUNTERSIGN_BIN`; what is measured is its affair.
 
 use anyhow::Result;
 
@@ -11,7 +11,7 @@ use crate::workspace::{self, Profile, cargo};
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     setup::ensure(Purpose::Test)?;
     let binary = workspace::build_countersign(Profile::Release)?;
-    let mut bench = cargo(["run", "--release", "-p", "e2e", "--bin", "bench", "--"]);
+    let mut bench = cargo(["run", "--release", "-p", "bench", "--"]);
     bench.args(without_dashes(arguments));
     workspace::run(bench.env("COUNTERSIGN_BIN", binary))
 }

@@ -230,6 +230,10 @@ async fn verdict(
         let hint = "compare the code with the one you were shown, and look at the review again";
         return Err(Problem::new(409, "other-code", "the code is not this review's", hint).into());
     }
+    if body.channel == Channel::Console {
+        let hint = "verdicts by this call come from the command line (`cli`) or a program (`api`)";
+        return Err(Problem::new(400, "bad-channel", "`console` is not a channel of this call", hint).into());
+    }
     let given = GivenVerdict {
         review,
         reviewer: person.actor.principal.id,

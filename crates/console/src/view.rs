@@ -135,7 +135,12 @@ pub(crate) fn whole(row: &ReviewRow, people: &BTreeMap<PrincipalId, Standing>) -
         parameters: action.parameters.iter().map(parameter).collect(),
         operations: operations.collect(),
         session: json!(action.state),
-        names: action.statement.bound.iter().map(|bound| format!("{} = {}", bound.name, bound.identity)).collect(),
+        names: action
+            .statement
+            .bound
+            .iter()
+            .map(|bound| format!("{} = {}", Visible(&bound.name), Visible(&bound.identity)))
+            .collect(),
         reason: Visible(&case.reason).to_string(),
         lineage: action.actor.lineage.people().map(name).collect(),
         verdicts: row.review.state.verdicts.iter().map(verdict).collect(),

@@ -121,9 +121,6 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
 
 /// Prints JSON for scripts, or what `human` says for people.
 fn tell(json: bool, value: &Value, human: impl FnOnce(&Value) -> String) {
-    if json {
-        println!("{value}");
-    } else {
-        println!("{}", human(value).trim_end());
-    }
+    let text = if json { value.to_string() } else { human(value).trim_end().to_owned() };
+    terminal::say(&text);
 }

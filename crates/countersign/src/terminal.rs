@@ -1,6 +1,6 @@
 //! What a person sees and types: passphrases without echo, tables, colour only on a terminal.
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 
 use anyhow::{Context as _, bail};
 use secrecy::SecretString;
@@ -19,6 +19,11 @@ pub(crate) fn passphrase(prompt: &str, from_stdin: bool) -> anyhow::Result<Secre
     }
     let typed = rpassword::prompt_password(prompt).context("cannot read the passphrase from the terminal")?;
     Ok(SecretString::from(typed))
+}
+
+/// Prints a line. Whoever reads may stop reading: that is no error.
+pub(crate) fn say(line: &str) {
+    writeln!(std::io::stdout(), "{line}").unwrap_or_default();
 }
 
 /// Text in a colour, on a terminal.

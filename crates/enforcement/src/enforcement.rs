@@ -70,7 +70,7 @@ pub enum Startup {
 /// Something happened that a watching person wants to know.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// `review-opened`, `review-moved` or `run-ended`.
+    /// `review-opened` or `review-moved`.
     pub kind: &'static str,
     /// The review.
     pub review: ReviewId,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use gate::{Clearance, Fresh, Journal, Need, Passage, Phase, Presented, Refresh, Refusal, RunEnd, Sealed, Step};
 use model::{
-    Bound, DataClass, Decision, GroupName, Name, Operation, PresenterId, ReviewId, Run, RunId, SessionId, SessionState,
-    ShortCode, Standing, Target, Timestamp,
+    Bound, DataClass, Decision, GroupName, Name, PresenterId, ReviewId, Run, RunId, SessionId, SessionState, ShortCode,
+    Standing, Target, Timestamp,
 };
 
 use tokio::sync::OwnedMutexGuard;
@@ -80,14 +80,23 @@ impl Enforcement {
         let fresh: Fresh = self.fresh(actor, &target.name, &Refresh::Bearing).await.map_err(unavailable)?;
         let seed = identity::random().map_err(|error| unavailable(error.to_string()))?;
         let id = SessionId::from_random(identity::random().map_err(|error| unavailable(error.to_string()))?);
-        let mut journal = Journal::new(id, seed);
-        let now = self.now();
-        let entry = journal.session_opened(&fresh.standing, &fresh.target, door, now);
-        let staged = entry.and_then(|entry| self.0.recorder.inlet().stage(&entry));
-        let _place = staged.map_err(|error| unavailable(error.to_string()))?;
+        let mut passage = Passage::new(Journal::new(id, seed), self.0.id, fresh);
+        let inlet = self.0.recorder.inlet();
+        match passage.open_session(door, self.now()) {
+            Ok(entry) => {
+                let staged = entry.and_then(|entry| inlet.stage(&entry));
+                let _place = staged.map_err(|error| unavailable(error.to_string()))?;
+            }
+            Err(refused) => {
+                let staged = refused.entry.and_then(|entry| inlet.stage(&entry));
+                let staged = staged.map_err(|error| unavailable(error.to_string()))?;
+                self.0.recorder.written(staged).await.map_err(|error| unavailable(error.to_string()))?;
+                return Err(refused.refusal);
+            }
+        }
         Ok(Session {
             enforcement: self.clone(),
-            passage: Passage::new(journal, self.0.id, fresh),
+            passage,
             id,
             target: target.name.clone(),
             last_record: 0,
@@ -122,12 +131,6 @@ impl Session {
         let (epoch, now) = (self.enforcement.epoch(), self.enforcement.now());
         self.passage.present(presented, epoch, now);
         self.drive().await
-    }
-
-    /// What policy would say, without recording or running anything.
-    #[must_use]
-    pub fn foresee(&self, operations: &[Operation]) -> Decision {
-        self.passage.foresee(operations, self.enforcement.now())
     }
 
     /// The review moved; `state` and `bound` were read again on the connection that would run the action.

@@ -67,27 +67,47 @@ impl Journal {
         leaf.finish()
     }
 
-    /// A session was opened.
-    ///
-    /// # Errors
-    /// If it is too large.
-    pub fn session_opened(
+    pub(crate) fn session_opened(
         &mut self,
-        standing: &Standing,
-        target: &Target,
+        (standing, target): (&Standing, &Target),
         door: &str,
+        decision: &Decision,
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
+        self.session_leaf(Kind::Session, (standing, target), decision, now)
+            .token("door", door)
+            .commit("name", standing.actor.principal.name.as_str(), &mut self.salts)
+            .finish()
+    }
+
+    pub(crate) fn session_refused(
+        &mut self,
+        (standing, target): (&Standing, &Target),
+        refusal: &Refusal,
+        decision: &Decision,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
+        self.session_leaf(Kind::Refused, (standing, target), decision, now)
+            .token("refusal", format!("{:?}", refusal.kind).to_lowercase())
+            .tokens("verbs", [model::Verb::Session])
+            .commit("reason", refusal.message.as_str(), &mut self.salts)
+            .finish()
+    }
+
+    fn session_leaf(
+        &mut self,
+        kind: Kind,
+        (standing, target): (&Standing, &Target),
+        decision: &Decision,
+        now: Timestamp,
+    ) -> Leaf {
         let principal = &standing.actor.principal;
-        self.leaf(Kind::Session, now)
+        explained(self.leaf(kind, now), decision.explained())
             .token("actor", principal.id)
             .token("kind", principal.kind)
             .tokens("lineage", standing.actor.lineage.people())
             .token("target", &target.name)
             .token("target-version", target.version.0)
-            .token("door", door)
-            .commit("name", principal.name.as_str(), &mut self.salts)
-            .finish()
     }
 
     /// A session ended.

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use audit::{Entry, RecordName, Recorded, Staged, Unwritable, Written};
 use model::{
     Action, Bound, Decision, DenyReason, Digest, GroupName, Name, Operation, Outcome, PresenterId, PrincipalId,
-    Requirement, ReviewId, Run, RunId, SessionState, Standing, Statement, Target, Timestamp, Verdict, limit,
+    Requirement, Resource, ReviewId, Run, RunId, SessionState, Standing, Statement, Target, Timestamp, Verb, Verdict,
+    limit,
 };
 use policy::{Countersign, PolicySet, Question};
 
@@ -39,6 +40,15 @@ pub struct Passage {
     awaited: Option<u64>,
     /// Presenters that left their reviews open.
     departed: Vec<(ReviewId, PresenterId)>,
+}
+
+/// A session that policy does not open, and the record that says so: it is written before the caller is told.
+#[derive(Debug)]
+pub struct Refused {
+    /// What the caller is told.
+    pub refusal: Refusal,
+    /// Its record.
+    pub entry: Result<Entry, Unwritable>,
 }
 
 /// Who asks, of which target, under which policy.
@@ -156,10 +166,24 @@ impl Passage {
         }
     }
 
-    /// What policy would say of these operations, without recording or running anything.
-    #[must_use]
-    pub fn foresee(&self, operations: &[Operation], now: Timestamp) -> Decision {
-        self.bearing.decide(operations, now)
+    /// The session's first record: `connect` is decided like any operation.
+    ///
+    /// # Errors
+    /// If policy does not let this actor open a session, with the record that says so.
+    pub fn open_session(&mut self, door: &str, now: Timestamp) -> Result<Result<Entry, Unwritable>, Box<Refused>> {
+        let operation = Operation::new(Verb::Session, Resource::target());
+        let decision = self.bearing.decide(std::slice::from_ref(&operation), now);
+        let refusal = match &decision {
+            Decision::Allow(_) => {
+                let Bearing { standing, target, .. } = &self.bearing;
+                return Ok(self.journal.session_opened((standing, target), door, &decision, now));
+            }
+            Decision::Deny(reason, explained) => Refusal::denied(reason, explained),
+            Decision::Review(..) => Refusal::cannot_wait("to open a session"),
+        };
+        let Bearing { standing, target, .. } = &self.bearing;
+        let entry = self.journal.session_refused((standing, target), &refusal, &decision, now);
+        Err(Box::new(Refused { refusal, entry }))
     }
 
     /// Facts were read afresh.

@@ -62,7 +62,9 @@ impl Refusal {
         Self { kind: RefusalKind::Denied, message, hint: hint.to_owned(), review: None }
     }
 
-    pub(crate) fn ended(outcome: Outcome, why: &str, review: (ReviewId, ShortCode)) -> Self {
+    /// The review ended without this caller's run.
+    #[must_use]
+    pub fn ended(outcome: Outcome, why: &str, review: (ReviewId, ShortCode)) -> Self {
         let (kind, hint) = match outcome {
             Outcome::Rejected => (RefusalKind::Rejected, "do not repeat it as it stands: a reviewer said no"),
             Outcome::Expired => (RefusalKind::Expired, "nobody answered in time; run it again to ask again"),

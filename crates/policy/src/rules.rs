@@ -181,8 +181,13 @@ fn read_lift(
     if effect == Effect::Permit {
         return Err(("review", "`@review` belongs on a `forbid`: forbidden, unless people countersign".to_owned()));
     }
-    if scope.named_actions.contains("countersign") {
-        return Err(("review", "a gate rule on `countersign` would ask people to countersign a verdict".to_owned()));
+    if scope.any_action || scope.named_actions.contains("countersign") {
+        return Err((
+            "review",
+            "a gate rule that reaches `countersign` would ask people to countersign a verdict: name the actions or \
+             categories that it is about"
+                .to_owned(),
+        ));
     }
     let group = match group {
         "owner" => None,

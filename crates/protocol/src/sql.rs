@@ -45,6 +45,11 @@ pub struct Meaning {
     pub bound: Vec<Bound>,
     /// Tables that it touches and that have classified columns.
     pub classified: BTreeSet<String>,
+    /// Whether rows of several queries are put together: then the upstream's account of where a column comes from names
+    /// only one of them, and proves nothing.
+    pub compound: bool,
+    /// How many values its placeholders take.
+    pub placeholders: usize,
 }
 
 /// The text cannot be read as statements of the dialect: it is refused before policy is asked.
@@ -62,6 +67,9 @@ pub enum Unreadable {
     /// It holds more statements than the limit.
     #[error("the text holds more than {} statements", model::limit::OPERATIONS)]
     TooMany,
+    /// One call holds one statement.
+    #[error("the text holds more than one statement: send one at a time")]
+    Several,
     /// It is nested too deeply.
     #[error("the statement is nested too deeply")]
     TooDeep,

@@ -245,9 +245,14 @@ async fn the_store_rebuilt_after_a_busy_day_is_the_store_that_served() {
     assert_eq!(gateway.site.shop.number("SELECT count(*) FROM effects").await, rows);
 }
 
-/// A caller that presents, an approval, and every third time a withdrawal: all at once.
+/// A caller that comes and goes, an approval, and every third time a rejection or a withdrawal: all at once.
 async fn busy(gateway: &Gateway, agent: &Caller, held: &Held, round: usize) {
     let (grace, joan) = (gateway.person("grace"), gateway.person("joan"));
+    let comings = async {
+        for _ in 0..6 {
+            agent.fetch(held).await;
+        }
+    };
     let withdrawal = async {
         if round.is_multiple_of(3) {
             agent.withdraw(held).await;
@@ -258,7 +263,7 @@ async fn busy(gateway: &Gateway, agent: &Caller, held: &Held, round: usize) {
             joan.reject(held).await;
         }
     };
-    tokio::join!(agent.resume(held, "2s"), grace.approve(held), rejection, withdrawal);
+    tokio::join!(comings, grace.approve(held), rejection, withdrawal);
 }
 
 #[tokio::test]
@@ -270,5 +275,10 @@ async fn a_site_is_not_initialised_twice() {
     assert_ne!(ran.code, 0, "{ran:?}");
     assert_eq!(site.read("keys/log.key"), before);
     let gateway = site.serve().await;
-    gateway.nobody().person("eve", "eve-countersigns").get("/api/v1/reviews").await.is_problem(401, "not-authenticated");
+    gateway
+        .nobody()
+        .person("eve", "eve-countersigns")
+        .get("/api/v1/reviews")
+        .await
+        .is_problem(401, "not-authenticated");
 }

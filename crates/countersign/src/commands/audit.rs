@@ -98,6 +98,9 @@ impl Audit {
                 if !report.findings.is_empty() {
                     bail!("the log does not verify");
                 }
+                if report.size > 0 && report.proven == 0 {
+                    bail!("no signed checkpoint counts any record: nothing is proven; give one with `--witnessed`");
+                }
             }
         }
         Ok(())
@@ -134,7 +137,9 @@ impl Verify {
         let key = read_key(&self.key)?;
         let mut checkpoints = read_checkpoints(&self.log.join("checkpoints"), &key)?;
         if let Some(path) = &self.witnessed {
-            checkpoints.extend(read_checkpoints(path, &key)?);
+            let witnessed = read_checkpoints(path, &key)?;
+            anyhow::ensure!(!witnessed.is_empty(), "`{}` holds no checkpoint of this log", path.display());
+            checkpoints.extend(witnessed);
         }
         let path = self.log.join("records");
         let mut file = File::open(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
@@ -178,7 +183,7 @@ fn told(report: &Report) -> String {
     for found in &report.findings {
         text.push_str(&paint(&format!("record {}: {}\n", found.index, found.what), RED));
     }
-    if report.findings.is_empty() {
+    if report.findings.is_empty() && report.proven > 0 {
         text.push_str(&paint("the log verifies\n", GREEN));
         text.push_str("this proves the log against its own key; compare a checkpoint kept elsewhere with --witnessed");
     }

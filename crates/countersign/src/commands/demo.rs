@@ -20,7 +20,7 @@ use super::{audit, init, propose, reviews};
 use crate::client::Client;
 use crate::failure::Problem;
 use crate::gateway::{self, Gateway};
-use crate::terminal::{BOLD, DIM, GREEN, RED, paint, shown};
+use crate::terminal::{BOLD, DIM, GREEN, RED, paint, say, shown};
 use crate::{config, terminal};
 
 /// Tell the main story on a throw-away gateway.
@@ -291,12 +291,8 @@ fn chapter(number: &str, title: &str) {
     say(&format!("\n{}", paint(&format!("{number}. {title}"), BOLD)));
 }
 
-fn say(line: &str) {
-    println!("{line}");
-}
-
 fn show(text: &str) {
-    text.trim_end().lines().for_each(|line| println!("  {line}"));
+    text.trim_end().lines().for_each(|line| say(&format!("  {line}")));
 }
 
 const TARGET: &str = r#"

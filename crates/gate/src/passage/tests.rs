@@ -558,11 +558,17 @@ fn a_decision_that_reads_the_time_is_made_every_time() {
 }
 
 #[test]
-fn foreseeing_records_and_runs_nothing() {
+fn a_session_is_opened_only_where_a_rule_lets_the_actor_connect() {
     let mut world = World::new();
-    let foreseen = world.passage.foresee(&change().statement.operations, world.now);
-    assert_eq!(foreseen.as_str(), "review");
-    assert_eq!(world.story(), Vec::<String>::new());
+    let refused = world.passage.open_session("native", world.now).unwrap_err();
+    assert_eq!(refused.refusal.kind, RefusalKind::Denied);
+    let leaf = audit::Committed::parse(&refused.entry.unwrap().leaf).unwrap();
+    assert_eq!((leaf.text("k"), leaf.text("refusal")), ("refused", "denied"));
+    world.rules(r#"@id("in") permit (principal, action in Action::"connect", resource);"#);
+    world.connect();
+    let opened = world.passage.open_session("native", world.now).unwrap().unwrap();
+    let leaf = audit::Committed::parse(&opened.leaf).unwrap();
+    assert_eq!((leaf.text("k"), leaf.text("door")), ("session", "native"));
 }
 
 #[test]

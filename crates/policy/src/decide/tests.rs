@@ -193,11 +193,11 @@ fn mistakes_are_told_with_file_line_and_column() {
             "rules.cedar:2:1: `@review` belongs on",
         ),
         (
-            "@id(\"a\") @review(\"dba\") @quorum(\"0\") forbid (principal, action, resource);",
+            "@id(\"a\") @review(\"dba\") @quorum(\"0\") forbid (principal, action in Action::\"read\", resource);",
             "rules.cedar:1:25: `@quorum",
         ),
         (
-            "@id(\"a\") @review(\"dba\") @expires(\"5s\") forbid (principal, action, resource);",
+            "@id(\"a\") @review(\"dba\") @expires(\"5s\") forbid (principal, action in Action::\"read\", resource);",
             "rules.cedar:1:25: `@expires",
         ),
         ("@id(\"a\") @quorum(\"2\") forbid (principal, action, resource);", "rules.cedar:1:10: `@quorum` says how"),
@@ -211,7 +211,7 @@ fn mistakes_are_told_with_file_line_and_column() {
         ("@id(\"a\") permit (principal, action, resource == DataClass::\"emial\");", "rules.cedar:1:"),
         (
             "@id(\"a\") @review(\"dba\") forbid (principal, action == Action::\"countersign\", resource);",
-            "rules.cedar:1:10: a gate rule on",
+            "rules.cedar:1:10: a gate rule that reaches",
         ),
     ];
     for (text, expected) in cases {

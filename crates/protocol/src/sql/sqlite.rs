@@ -13,7 +13,8 @@ use std::ops::ControlFlow;
 use model::{Bound, Facts, Operation, Resource, ResourceKind, Verb};
 use sqlparser::ast::{
     AssignmentTarget, BinaryOperator, Expr, FromTable, Function, LimitClause, ObjectName, ObjectNamePart, ObjectType,
-    Query, SelectItem, SetExpr, Statement, TableFactor, TableObject, Value, visit_expressions, visit_relations,
+    Query, SelectItem, SetExpr, Statement, TableFactor, TableObject, Value, Visit as _, Visitor, visit_expressions,
+    visit_relations,
 };
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::{Parser, ParserError};
@@ -30,6 +31,8 @@ pub fn classify(text: &str, catalog: &Catalog) -> Result<Meaning, Unreadable> {
     let mut reading = Reading { catalog, meaning: Meaning::default() };
     for statement in &statements {
         reading.statement(statement);
+        reading.meaning.compound |= statement.visit(&mut Compound).is_break();
+        reading.meaning.placeholders = placeholders(statement);
     }
     let mut meaning = reading.meaning;
     meaning.bound.sort();
@@ -50,7 +53,21 @@ fn parse(text: &str) -> Result<Vec<Statement>, Unreadable> {
         0 => Err(Unreadable::Empty),
         // One API call is one statement: a script would have several results and no one answer.
         1 => Ok(statements),
-        _ => Err(Unreadable::TooMany),
+        _ => Err(Unreadable::Several),
+    }
+}
+
+/// Finds a set operation, at any depth.
+struct Compound;
+
+impl Visitor for Compound {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        match &*query.body {
+            SetExpr::Select(_) | SetExpr::Values(_) | SetExpr::Query(_) => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        }
     }
 }
 
@@ -66,6 +83,13 @@ impl Reading<'_> {
             Statement::Insert(insert) => {
                 let TableObject::TableName(name) = &insert.table else { return self.unknown() };
                 self.write(Verb::SqlInsert, name, Facts::default());
+                // REPLACE removes the rows that stand in the way; ON CONFLICT DO UPDATE changes them.
+                if insert.or.is_some() || insert.replace_into {
+                    self.write(Verb::SqlDelete, name, Facts::default());
+                }
+                if insert.on.is_some() {
+                    self.write(Verb::SqlUpdate, name, Facts::default());
+                }
                 self.rest(statement, Some(name));
             }
             Statement::Update(update) => {
@@ -74,7 +98,9 @@ impl Reading<'_> {
                 if !plain || !update.table.joins.is_empty() {
                     return self.unknown();
                 }
-                let facts = self.facts(update.selection.as_ref(), update.limit.as_ref());
+                // A bound on another table of the statement is none on this one.
+                let condition = update.selection.as_ref().filter(|_| update.from.is_none());
+                let facts = self.facts(condition, update.limit.as_ref());
                 let verb = if facts.bounded { Verb::SqlUpdate } else { Verb::SqlUpdateUnbounded };
                 self.write(verb, name, facts);
                 self.rest(statement, Some(name));
@@ -114,7 +140,7 @@ impl Reading<'_> {
         if !only_reads(query) {
             return self.unknown();
         }
-        let facts = self.query_facts(query);
+        let facts = self.query_facts(query, statement);
         self.read_tables(statement, None, facts);
         self.functions(statement);
         if self.meaning.operations.is_empty() {
@@ -202,9 +228,15 @@ impl Reading<'_> {
         }
     }
 
-    fn query_facts(&self, query: &Query) -> Facts {
+    fn query_facts(&self, query: &Query, statement: &Statement) -> Facts {
+        let mut tables = 0;
+        to_the_end(visit_relations(statement, |_| {
+            tables += 1;
+            ControlFlow::Continue(())
+        }));
         let selection = match &*query.body {
-            SetExpr::Select(select) => select.selection.as_ref(),
+            // A condition bounds a table only where there is no other that it could speak of.
+            SetExpr::Select(select) if tables == 1 => select.selection.as_ref(),
             _ => None,
         };
         let limit = match &query.limit_clause {
@@ -377,6 +409,24 @@ fn constant_number(expression: &Expr) -> Option<i64> {
         },
         _ => None,
     }
+}
+
+/// How many values a statement's placeholders take: `?` one each, names and numbers one for all of their places.
+fn placeholders(statement: &Statement) -> usize {
+    let (mut anonymous, mut named) = (0, BTreeSet::new());
+    to_the_end(visit_expressions(statement, |expression| {
+        if let Expr::Value(value) = expression
+            && let Value::Placeholder(name) = &value.value
+        {
+            if name == "?" {
+                anonymous += 1;
+            } else {
+                named.insert(name.clone());
+            }
+        }
+        ControlFlow::Continue(())
+    }));
+    anonymous + named.len()
 }
 
 /// A visit that never breaks off has nothing to tell.

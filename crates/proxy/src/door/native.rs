@@ -3,7 +3,7 @@
 
 mod conversation;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,6 +32,21 @@ struct Inner {
     enforcement: Enforcement,
     sqlite: HashMap<Name, SqliteUpstream>,
     results: Mutex<Results>,
+    /// Actions that some call is about right now: an action has one conversation at a time.
+    talking: Mutex<BTreeSet<ActionId>>,
+}
+
+/// The one conversation about an action; ends when it is dropped.
+#[derive(Debug)]
+struct Turn {
+    door: NativeDoor,
+    id: ActionId,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.door.0.talking.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
 }
 
 /// Results of the last minutes, so that an answer lost on the way can be fetched again. Never the store's business.
@@ -141,7 +156,7 @@ impl NativeDoor {
     #[must_use]
     pub fn new<'a>(enforcement: Enforcement, files: impl IntoIterator<Item = (Name, &'a FilePath)>) -> Self {
         let sqlite = files.into_iter().map(|(name, path)| (name, SqliteUpstream::new(path))).collect();
-        Self(Arc::new(Inner { enforcement, sqlite, results: Mutex::default() }))
+        Self(Arc::new(Inner { enforcement, sqlite, results: Mutex::default(), talking: Mutex::default() }))
     }
 
     /// Its routes.
@@ -156,6 +171,12 @@ impl NativeDoor {
     async fn authenticate(&self, headers: &HeaderMap) -> Result<Standing, Problem> {
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         Ok(self.0.enforcement.authenticate_header(header).await?)
+    }
+
+    /// The turn to talk about an action, unless another call has it.
+    fn take_turn(&self, id: ActionId) -> Option<Turn> {
+        let mut talking = self.0.talking.lock().unwrap_or_else(PoisonError::into_inner);
+        talking.insert(id).then(|| Turn { door: self.clone(), id })
     }
 
     fn keep(&self, id: ActionId, rows: &Rows) {

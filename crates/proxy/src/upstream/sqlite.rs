@@ -16,8 +16,8 @@ use protocol::sql::{Catalog, Meaning, Table};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{
-    AssertSqlSafe, Column as _, ColumnOrigin, Executor as _, Row as _, SqlSafeStr as _, Statement as _, TypeInfo as _,
-    ValueRef as _,
+    AssertSqlSafe, Column as _, ColumnOrigin, Either, Executor as _, Row as _, SqlSafeStr as _, Statement as _,
+    TypeInfo as _, ValueRef as _,
 };
 
 use super::{Answer, Hidden, UpstreamFailed};
@@ -147,8 +147,21 @@ impl SqliteUpstream {
         let pool = if request.plain_read { &self.reads } else { &self.writes };
         let mut connection = pool.acquire().await.map_err(refused)?;
         let statement = connection.prepare(AssertSqlSafe(text).into_sql_str()).await.map_err(refused)?;
-        let origins: Vec<Provenance> =
-            statement.columns().iter().map(|column| provenance(column.origin(), request.target)).collect();
+        let taken = statement.parameters().map_or(0, |parameters| match parameters {
+            Either::Left(kinds) => kinds.len(),
+            Either::Right(count) => count,
+        });
+        if taken != request.parameters.len() {
+            return Err(UpstreamFailed::Refused("it takes another number of values than were given".to_owned()));
+        }
+        let origins: Vec<Provenance> = statement
+            .columns()
+            .iter()
+            .map(|column| match request.meaning.compound {
+                true => Provenance::Unproven,
+                false => provenance(column.origin(), request.target),
+            })
+            .collect();
         let touched = !request.meaning.classified.is_empty();
         let mut plan = Plan::new(&origins, request.hidden, touched)?;
         let mut rows = Rows {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use enforcement::{HeldNotice, Problem, Session, Settlement, StoredProposal};
-use gate::{Clearance, Payload, Phase, Presented, RunEnd};
+use enforcement::{Enforcement, HeldNotice, Problem, Session, Settlement, StoredProposal};
+use gate::{Clearance, Payload, Phase, Presented, Refusal, RunEnd};
 use model::{
-    ActionId, DataClass, Duration, Outcome, Parameter, ReviewId, SessionState, Standing, Statement, Target, TargetKind,
+    ActionId, DataClass, Duration, Parameter, ReviewId, SessionState, Standing, Statement, Target, TargetKind,
 };
 use protocol::native::action::GatewayOperation;
 use protocol::native::message::Proposal;
@@ -56,7 +56,7 @@ pub(super) async fn propose(
         ended: None,
     };
     door.0.enforcement.keep_proposal(&kept).await.map_err(Problem::unavailable)?;
-    converse(door, standing, (id, read), wait).await
+    converse(door, standing, (id, read, None), wait).await
 }
 
 /// A known action: told how it ended, or resumed.
@@ -83,13 +83,15 @@ pub(super) async fn fetch(
     match row.review.state.phase {
         Phase::Pending | Phase::Approved { .. } => {
             let proposal = serde_json::from_str(&kept.body).map_err(Problem::unavailable)?;
-            converse(door, standing, (id, read(door, proposal).await?), wait).await
+            converse(door, standing, (id, read(door, proposal).await?, Some(review)), wait).await
         }
         Phase::Claimed { .. } => {
             let state = row.run.map_or("uncertain".to_owned(), |run| run.state);
             Ok(told(id, &json!({"status": state, "detail": "its result is no longer kept"}).to_string()))
         }
-        Phase::Ended { outcome, why, .. } => Err(ended(outcome, &why, &review)),
+        Phase::Ended { outcome, why, .. } => {
+            Err(Refusal::ended(outcome, &why, (review, row.review.case.code())).into())
+        }
     }
 }
 
@@ -113,6 +115,11 @@ async fn read(door: &NativeDoor, proposal: Proposal) -> Result<Read, Problem> {
             let catalog: Catalog = file.catalog(&target).await?;
             let meaning = sqlite::classify(&proposal.statement, &catalog).map_err(|error| bad(&error))?;
             let parameters = proposal.bound_parameters().map_err(|error| bad_proposal(&error))?;
+            // A reviewer must not be shown values that nothing uses, nor miss some that are NULL by default.
+            if parameters.len() != meaning.placeholders {
+                let (asked, given) = (meaning.placeholders, parameters.len());
+                return Err(bad(&format!("the statement takes {asked} values and {given} were given")));
+            }
             let statement = Statement {
                 text: proposal.statement.clone(),
                 operations: meaning.operations.clone(),
@@ -134,12 +141,19 @@ async fn read(door: &NativeDoor, proposal: Proposal) -> Result<Read, Problem> {
 async fn converse(
     door: &NativeDoor,
     standing: Standing,
-    action: (ActionId, Read),
+    action: (ActionId, Read, Option<ReviewId>),
     wait: Duration,
 ) -> Result<Response, Problem> {
+    let Some(turn) = door.take_turn(action.0) else {
+        let why = "another call waits for this action already";
+        return Err(Problem::new(409, "busy", why, "let that one answer, or end it, and fetch the action again"));
+    };
     let (_here, gone) = oneshot::channel::<()>();
     let inside = door.clone();
-    let conversation = async move { converse_on(&inside, &standing, action, (wait, gone)).await };
+    let conversation = async move {
+        let _turn = turn;
+        converse_on(&inside, &standing, action, (wait, gone)).await
+    };
     door.0.enforcement.see_through(conversation).await.map_err(Problem::unavailable)?
 }
 
@@ -147,11 +161,17 @@ async fn converse(
 async fn converse_on(
     door: &NativeDoor,
     standing: &Standing,
-    (id, read): (ActionId, Read),
+    (id, read, mut expected): (ActionId, Read, Option<ReviewId>),
     (wait, mut gone): (Duration, oneshot::Receiver<()>),
 ) -> Result<Response, Problem> {
     let enforcement = &door.0.enforcement;
-    let mut session = enforcement.open_session(standing, &read.target, "native").await?;
+    let mut session = match enforcement.open_session(standing, &read.target, "native").await {
+        Ok(session) => session,
+        Err(refusal) => {
+            refused(enforcement, id, &refusal).await?;
+            return Err(refusal.into());
+        }
+    };
     let state = Arc::new(SessionState::default());
     let presented = Presented {
         statement_digest: read.statement.digest(),
@@ -169,13 +189,13 @@ async fn converse_on(
         match settled {
             Settlement::Forward(clearance) => return run(door, session, (id, &read), clearance).await,
             Settlement::Refused(refusal) => {
-                let told = json!({"status": "refused", "detail": refusal.message}).to_string();
-                if refusal.review.is_none() {
-                    enforcement.update_proposal(id, None, Some(&told)).await.map_err(Problem::unavailable)?;
-                }
+                refused(enforcement, id, &refusal).await?;
                 return Err(refusal.into());
             }
             Settlement::Held(held) => {
+                if let Some(before) = expected.take() {
+                    check_same_review(enforcement, standing, (before, held.review)).await?;
+                }
                 enforcement.update_proposal(id, Some(held.review), None).await.map_err(Problem::unavailable)?;
                 tokio::select! {
                     () = session.wait(held.review) => {}
@@ -188,6 +208,32 @@ async fn converse_on(
             }
         }
     }
+}
+
+/// An action that is fetched goes on with its own review. If that is still open and another was opened instead, the action
+/// is no longer the same: what its names mean has changed.
+async fn check_same_review(
+    enforcement: &Enforcement,
+    standing: &Standing,
+    (before, now): (ReviewId, ReviewId),
+) -> Result<(), Problem> {
+    let row = enforcement.store().review(before).await.map_err(Problem::unavailable)?;
+    let over = row.is_none_or(|row| matches!(row.review.state.phase, Phase::Ended { .. }));
+    if before == now || over {
+        return Ok(());
+    }
+    enforcement.withdraw(now, standing.actor.principal.id).await.map_err(Problem::from)?;
+    let why = "what the action means has changed since it was proposed: it is not what is under review";
+    Err(Problem::new(409, "drifted", why, "propose it again to ask anew"))
+}
+
+/// Keeps that an action was refused for good: one with a review may still be resumed.
+async fn refused(enforcement: &Enforcement, id: ActionId, refusal: &Refusal) -> Result<(), Problem> {
+    if refusal.review.is_some() {
+        return Ok(());
+    }
+    let told = json!({"status": "refused", "detail": refusal.message}).to_string();
+    enforcement.update_proposal(id, None, Some(&told)).await.map_err(Problem::unavailable)
 }
 
 /// What the statement's names resolve to now.
@@ -260,19 +306,6 @@ fn told(id: ActionId, ended: &str) -> Response {
         body.insert("id".to_owned(), json!(id));
     }
     Json(body).into_response()
-}
-
-fn ended(outcome: Outcome, why: &str, review: &ReviewId) -> Problem {
-    let kind = match outcome {
-        Outcome::Rejected => "rejected",
-        Outcome::Expired => "expired",
-        Outcome::Lapsed | Outcome::Approved => "lapsed",
-        Outcome::Withdrawn => "withdrawn",
-    };
-    let mut problem =
-        Problem::new(403, kind, format!("the review ended: {outcome}: {why}"), "propose it again to ask again");
-    problem.more = json!({"review": {"id": review}});
-    problem
 }
 
 fn without_secrets(mut proposal: Proposal) -> Proposal {

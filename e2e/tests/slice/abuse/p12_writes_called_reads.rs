@@ -1,0 +1,83 @@
+//! P12: a write is called a read: behind a common table expression, with RETURNING, through functions and pragmas, by a
+//! trigger. Who may only read changes nothing; straight to the file, each of them does.
+
+use e2e::{Gateway, Site};
+use serde_json::json;
+
+use super::refusals_on_the_record;
+
+const READERS: &str = r#"
+@id("agents-read")
+permit (principal in Group::"agents", action in [Action::"connect", Action::"read"], resource);
+"#;
+
+/// Each changes something when it goes straight to the file.
+const WRITES: [&str; 14] = [
+    "INSERT INTO effects VALUES ('x') RETURNING key",
+    "UPDATE orders SET note = 'changed' WHERE id = 1 RETURNING id",
+    "DELETE FROM orders WHERE id = 1 RETURNING id",
+    "WITH t AS (SELECT 1 AS id) DELETE FROM orders WHERE id IN (SELECT id FROM t)",
+    "WITH t AS (SELECT 'x' AS k) INSERT INTO effects SELECT k FROM t",
+    "WITH t AS (SELECT 1) UPDATE orders SET note = 'changed'",
+    "REPLACE INTO orders VALUES (1, 9, 9.0, 'replaced')",
+    "INSERT OR REPLACE INTO orders VALUES (1, 9, 9.0, 'replaced')",
+    "INSERT INTO orders VALUES (1, 9, 9.0, 'x') ON CONFLICT (id) DO UPDATE SET note = 'upserted'",
+    "UPDATE OR REPLACE orders SET id = 2 WHERE id = 1",
+    "INSERT INTO audited (what) VALUES ('x')",
+    "DROP VIEW contacts",
+    "ALTER TABLE orders DROP COLUMN note",
+    "CREATE TABLE more AS SELECT * FROM orders",
+];
+
+/// Nothing that anybody sees in the rows, but more than a read all the same.
+const MORE_THAN_READS: [&str; 8] = [
+    "PRAGMA user_version = 7",
+    "PRAGMA wal_checkpoint",
+    "SELECT load_extension('x')",
+    "SELECT writefile('x', 'y')",
+    "SELECT edit('x')",
+    "SELECT fts5(1)",
+    "EXPLAIN INSERT INTO effects VALUES ('x')",
+    "BEGIN IMMEDIATE",
+];
+
+#[tokio::test]
+async fn who_may_only_read_changes_nothing() {
+    for statement in WRITES {
+        let site = Site::new().await;
+        let before = site.shop.everything().await;
+        site.shop.execute(statement).await;
+        assert_ne!(site.shop.everything().await, before, "a dead exploit: {statement}");
+    }
+    let gateway = Site::new().await.with_only_rules(READERS).serve().await;
+    let agent = gateway.shopkeeper();
+    let before = gateway.site.shop.everything().await;
+    for statement in WRITES.iter().chain(&MORE_THAN_READS) {
+        for target in ["shop", "sandbox"] {
+            let told = agent.propose(target, statement).await;
+            assert!([400, 403].contains(&told.status), "{target}: {statement}: {told}");
+        }
+    }
+    assert_eq!(gateway.site.shop.everything().await, before);
+    assert_eq!(gateway.site.shop.number("SELECT user_version FROM pragma_user_version").await, 0);
+    assert!(refusals_on_the_record(&gateway).await.len() >= 2 * WRITES.len() - 8);
+    let rows = agent.propose("shop", "WITH t AS (SELECT id FROM orders) SELECT count(*) FROM t").await.rows();
+    assert_eq!(rows, [json!([3])]);
+}
+
+/// Where writes are held, a write in disguise is held or refused, and never simply runs.
+#[tokio::test]
+async fn a_write_in_disguise_is_held_like_any_other() {
+    let gateway = Gateway::open().await;
+    let agent = gateway.shopkeeper();
+    let before = gateway.site.shop.everything().await;
+    for statement in WRITES {
+        let told = agent.propose("shop", statement).await;
+        assert!([202, 400, 403].contains(&told.status), "{statement}: {told}");
+    }
+    assert_eq!(gateway.site.shop.everything().await, before);
+    let held = gateway.hold(&agent, WRITES[2]).await;
+    gateway.person("grace").approve(&held).await.ok();
+    assert_eq!(agent.resume(&held, "30s").await.rows(), [json!([1])]);
+    assert_eq!(gateway.site.shop.number("SELECT count(*) FROM orders").await, 2);
+}
