@@ -121,6 +121,7 @@ impl Enforcement {
         }
         let replayed = replay(&opened.files, &store, size).await?;
         let search = SearchIndex::open(&settings.search).await?;
+        search.cut(size).await?;
         let recorder = writer::start(opened.records, size, opened.length, opened.lock)?;
         let id = SessionId::from_random(identity::random()?);
         let progress = Arc::new(Progress::default());

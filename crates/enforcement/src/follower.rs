@@ -30,16 +30,21 @@ pub(crate) async fn follow_tree(files: LogFiles, recorder: Recorder, key: Signin
     };
     let key = Arc::new(key);
     loop {
-        let (synced, files, key) = (recorder.inlet().synced(), files.clone(), Arc::clone(&key));
+        let (synced, of_step, key) = (recorder.inlet().synced(), files.clone(), Arc::clone(&key));
         let progress_of = Arc::clone(&progress);
         let step = tokio::task::spawn_blocking(move || {
-            let done = tail.read_on().and_then(|()| sign(&files, &tail, &key, &progress_of, synced));
+            let done = tail.read_on().and_then(|()| sign(&of_step, &tail, &key, &progress_of, synced));
             (tail, done)
         });
         let Ok((again, done)) = step.await else { return };
         tail = again;
         if let Err(error) = done {
             tracing::error!(%error, "a checkpoint could not be signed");
+            // What was half written is cut, and what was not is read again.
+            match Tail::resume(&files) {
+                Ok(resumed) => tail = resumed,
+                Err(error) => tracing::error!(%error, "the log's derived files could not be mended; tried again"),
+            }
         }
         tokio::time::sleep(EVERY).await;
         let behind = progress.signed.load(Ordering::Acquire) < recorder.inlet().written();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use audit::{
     Appender, BadFrame, Checkpoint, Committed, FRAME_HEADER, Frame, MissingHash, VerifyingKey, inclusion_proof,
-    leaf_hash, root_of, stored_count,
+    leaf_hash, root_of, stored_count, stored_index, verify_inclusion,
 };
 use model::{Digest, Timestamp};
 
@@ -123,7 +123,15 @@ impl LogFiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             read => self.io(CHECKPOINTS, read)?,
         };
-        Ok(notes(&text).last().map(str::to_owned))
+        Ok(notes(whole_notes(&text)).last().map(str::to_owned))
+    }
+
+    /// Cuts what a crash left of a note that was being written.
+    fn cut_torn_note(&self) -> Result<(), LogError> {
+        let file = self.appending(CHECKPOINTS)?;
+        let text = self.io(CHECKPOINTS, std::fs::read_to_string(self.path(CHECKPOINTS)))?;
+        let whole = u64::try_from(whole_notes(&text).len()).unwrap_or(0);
+        self.io(CHECKPOINTS, file.set_len(whole))
     }
 
     /// Opens the log, recovering what a crash left.
@@ -134,6 +142,7 @@ impl LogFiles {
         if lock.try_lock().is_err() {
             return Err(LogError::InUse(folder.to_owned()));
         }
+        files.cut_torn_note()?;
         let checkpoint = files.newest_note()?.map(|note| key.verify(&note)).transpose()?;
         let mut tail = Tail::resume(&files)?;
         tail.read_on()?;
@@ -188,7 +197,12 @@ impl LogFiles {
         let checkpoint = key.verify(&note)?;
         let path = inclusion_proof(index, checkpoint.size, &mut self.hash_reader()?);
         let path = path.map_err(|_| LogError::Rewritten(checkpoint.size))?;
-        Ok(path.map(|path| Proven { record, path, checkpoint: note }))
+        let Some(path) = path else { return Ok(None) };
+        // What does not lead to the signed root is not served as proven.
+        if !verify_inclusion(&leaf_hash(&record.leaf), index, checkpoint.size, &path, &checkpoint.root) {
+            return Err(LogError::Rewritten(checkpoint.size));
+        }
+        Ok(Some(Proven { record, path, checkpoint: note }))
     }
 }
 
@@ -200,6 +214,11 @@ fn read_frame(file: &mut File) -> io::Result<Vec<u8>> {
     let rest = (length(0) + length(4)).min((audit::LEAF_BYTES + audit::PAYLOAD_BYTES) as u64);
     file.take(rest).read_to_end(&mut frame)?;
     Ok(frame)
+}
+
+/// The notes that were written whole: a crash may leave a piece of one at the end.
+fn whole_notes(text: &str) -> &str {
+    text.rfind(NOTE_END).and_then(|at| text.get(..at + NOTE_END.len())).unwrap_or("")
 }
 
 /// The signed notes of a checkpoints file, in order.
@@ -251,6 +270,11 @@ impl Tail {
         self.records.seek(SeekFrom::Start(offset)).ok()?;
         let frame = read_frame(&mut self.records).ok()?;
         let frame = Frame::read(&frame).ok()?;
+        let mut stored = [0; 32];
+        self.hashes.read_exact_at(&mut stored, stored_index(0, last) * 32).ok()?;
+        if leaf_hash(frame.leaf).as_bytes() != &stored {
+            return None;
+        }
         Some(offset + u64::try_from(frame.len()).ok()?)
     }
 

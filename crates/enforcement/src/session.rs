@@ -226,7 +226,7 @@ impl Session {
             flight.land();
         }
         while let Some(departed) = self.passage.poll_departed() {
-            self.enforcement.depart(departed);
+            self.enforcement.detach(departed).await;
         }
         settlement
     }

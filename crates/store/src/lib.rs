@@ -13,7 +13,7 @@ use std::time::Duration;
 use gate::{Applied, Change};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqlSafeStr as _, Sqlite, Transaction};
+use sqlx::{ConnectOptions as _, SqlSafeStr as _, Sqlite, Transaction};
 
 pub use directory::Credential;
 pub use proposals::Proposal;
@@ -54,7 +54,8 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             // The log is what must be durable; what a crash takes from here is replayed.
             .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(5));
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
         let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         migrations().run(&write).await?;
         let check: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&write).await?;

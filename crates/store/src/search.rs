@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use audit::Committed;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::{ConnectOptions as _, QueryBuilder, Row as _};
 
 use crate::{StoreError, number};
 
@@ -61,13 +61,24 @@ impl SearchIndex {
         }
     }
 
+    /// Forgets records from `size` on: a crash may have taken them from the log, and others will have their places.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn cut(&self, size: u64) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM names WHERE idx >= $1").bind(number(size)).execute(&self.pool).await?;
+        sqlx::query("DELETE FROM records WHERE idx >= $1").bind(number(size)).execute(&self.pool).await?;
+        Ok(())
+    }
+
     async fn try_open(path: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Off)
-            .busy_timeout(Duration::from_secs(5));
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
         for statement in SCHEMA {
             sqlx::query(statement).execute(&pool).await?;

@@ -2,7 +2,7 @@
 //! Mistakes in configuration and policies are told with file, line and column before anything starts.
 
 use e2e::shop::insert;
-use e2e::{Answer, Caller, Gateway, Site};
+use e2e::{Answer, Caller, Gateway, Ran, Site};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -125,7 +125,7 @@ async fn what_is_announced_before_login_costs_nothing() {
         open.push(stream);
         still_serves(&mut gateway, &opening[..opening.len().min(80)]).await;
     }
-    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process_number())).expect("Linux tells");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).expect("Linux tells");
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
     let kilobytes: u64 = resident.trim().trim_end_matches(" kB").parse().expect("a number");
     assert!(kilobytes < 500_000, "{kilobytes} kB are in use");
@@ -294,14 +294,18 @@ async fn operations_on_the_gateway_are_strict() {
     still_serves(&mut gateway, "wrong operations").await;
 }
 
-/// Checks a configuration that is wrong: `check` and `serve` say where, and nothing is started or changed.
+/// Fails unless the mistake is told with its place on standard error.
+#[track_caller]
+fn told(ran: &Ran, place: &str, words: &str) {
+    assert_ne!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.is_empty(), "{ran:?}");
+    assert!(ran.stderr.contains(place), "no `{place}` in {ran:?}");
+    assert!(ran.stderr.contains(words), "no `{words}` in {ran:?}");
+}
+
+/// Checks a site that is wrong: `check` says where. What `check` refuses, `serve` refuses in the same words.
 async fn wrong(site: &Site, place: &str, words: &str) {
-    for ran in [site.check().await, site.refused().await] {
-        assert_ne!(ran.code, 0, "{ran:?}");
-        assert!(ran.stdout.is_empty(), "{ran:?}");
-        assert!(ran.stderr.contains(place), "no `{place}` in {ran:?}");
-        assert!(ran.stderr.contains(words), "no `{words}` in {ran:?}");
-    }
+    told(&site.check().await, place, words);
 }
 
 #[tokio::test]
@@ -333,6 +337,7 @@ async fn mistakes_in_the_configuration_are_told_with_their_place() {
     }
     site.write("countersign.toml", &before.replace("\nname = \"shop\"", "\nname = \"sandbox\""));
     wrong(&site, "countersign.toml:", "two targets are named `sandbox`").await;
+    told(&site.refused().await, "countersign.toml:", "two targets are named `sandbox`");
     site.write("countersign.toml", &before);
     site.check().await.ok();
     site.serve().await.shopkeeper().propose("shop", "SELECT 1").await.ok();
@@ -347,14 +352,18 @@ async fn mistakes_in_policies_are_told_with_their_place() {
         ("@id(\"a\")\npermit (principal, action == Action::\"fly\", resource);", "more.cedar:2:", "fly"),
         ("permit (principal, action, resource);", "more.cedar:1:", "@id"),
         ("@id(\"agents-work\") permit (principal, action, resource);", "starter.cedar:4:", "used twice"),
-        ("@id(\"a\")\n@quorum(\"2\")\nforbid (principal, action, resource);", "more.cedar:2:", "@review"),
         (
-            "@id(\"a\") @review(\"x\")\n@quorum(\"0\")\nforbid (principal, action, resource);",
+            "@id(\"a\")\n@quorum(\"2\")\nforbid (principal, action in Action::\"write\", resource);",
+            "more.cedar:2:",
+            "@review",
+        ),
+        (
+            "@id(\"a\") @review(\"x\")\n@quorum(\"0\")\nforbid (principal, action in Action::\"write\", resource);",
             "more.cedar:2:",
             "`@quorum(\"0\")`",
         ),
         (
-            "@id(\"a\") @review(\"x\")\n@expires(\"1s\")\nforbid (principal, action, resource);",
+            "@id(\"a\") @review(\"x\")\n@expires(\"1s\")\nforbid (principal, action in Action::\"write\", resource);",
             "more.cedar:2:",
             "30s to 24h",
         ),
@@ -374,6 +383,7 @@ async fn mistakes_in_policies_are_told_with_their_place() {
         site = site.with_rules(rule);
         wrong(&site, place, words).await;
     }
+    told(&site.refused().await, "more.cedar:1:", "colour");
     site.write("policies/more.cedar", "");
     site.check().await.ok();
     std::fs::remove_file(site.path("policies/more.cedar")).expect("it can be removed");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use e2e::log::Record;
 use e2e::random::Random;
 use e2e::shop::insert;
-use e2e::{Caller, Gateway, Held, Site, until};
+use e2e::{Caller, Gateway, Held, until};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -24,21 +24,20 @@ struct Story {
 async fn a_kill_under_load_loses_nothing_and_repeats_nothing() {
     let rounds: u64 = std::env::var("COUNTERSIGN_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(10);
     let mut random = Random::seeded("a kill under load");
-    let mut site = Site::new().await;
+    let mut gateway = Gateway::open().await;
     let mut stories = Vec::new();
     for round in 0..rounds {
-        let gateway = site.serve().await;
         let load = load(&gateway, round, random.next());
         tokio::time::sleep(random.moment(Duration::from_millis(1_500))).await;
-        site = gateway.kill().await;
+        let site = gateway.kill().await;
         stories.extend(load.join_all().await);
         let ran = site.verify(&[]).await;
         assert_eq!(ran.code, 0, "round {round}: {ran:?}");
-        let gateway = site.serve().await;
+        gateway = site.serve().await;
         check(&gateway, &stories).await;
         withdraw_the_rest(&gateway, &mut stories).await;
-        site = gateway.stop().await;
     }
+    let site = gateway.stop().await;
     let sent: usize = stories.iter().map(|story| story.allowed.len() + story.held.len()).sum();
     let ran = site.shop.number("SELECT count(*) FROM effects").await;
     println!("{rounds} kills, {sent} actions sent, {ran} effects");
@@ -192,9 +191,8 @@ async fn states(gateway: &Gateway) -> BTreeMap<String, String> {
 #[tokio::test]
 async fn a_run_cut_short_by_a_kill_is_never_repeated() {
     let mut random = Random::seeded("a run cut short");
-    let mut site = Site::new().await;
+    let mut gateway = Gateway::open().await;
     for round in 0..8 {
-        let gateway = site.serve().await;
         let (agent, key) = (gateway.shopkeeper(), format!("cut {round}"));
         let held = gateway.hold(&agent, &insert(&key)).await;
         gateway.person("grace").approve(&held).await.ok();
@@ -202,10 +200,11 @@ async fn a_run_cut_short_by_a_kill_is_never_repeated() {
         let action = held.action.clone();
         call.spawn(async move { agent.try_resume(&action, "10s").await });
         tokio::time::sleep(random.moment(Duration::from_millis(40))).await;
-        site = gateway.kill().await;
+        let site = gateway.kill().await;
+        site.verify(&[]).await.ok();
         call.join_all().await;
         let ran = site.shop.effects(&key).await;
-        let gateway = site.serve().await;
+        gateway = site.serve().await;
         let (agent, grace) = (gateway.shopkeeper(), gateway.person("grace"));
         let review = grace.review(&held).await.ok();
         let run = review["run"].as_str().unwrap_or("none").to_owned();
@@ -217,14 +216,11 @@ async fn a_run_cut_short_by_a_kill_is_never_repeated() {
         };
         assert!(lawful, "round {round}: ran {ran} times, but the review says {review}");
         if run != "none" {
-            let told = agent.resume(&held, "1s").await;
+            let told = agent.resume(&held, "0s").await;
             assert_eq!(gateway.site.shop.effects(&key).await, ran, "it was repeated: {told}");
             assert_ne!(told.status, 202, "a spent approval asks again: {told}");
         }
-        site = gateway.stop().await;
-        site.verify(&[]).await.ok();
     }
-    let gateway = site.serve().await;
     until("it still serves", async || {
         (gateway.shopkeeper().propose("shop", "SELECT 1").await.status == 200).then_some(())
     })

@@ -102,7 +102,7 @@ async fn a_rejected_write_never_runs() {
     answer(waiting).await.is_problem(403, "rejected");
     agent.fetch(&held).await.is_problem(403, "rejected");
     gateway.person("joan").approve(&held).await.is_problem(409, "not-counted");
-    agent.resume(&held, "1s").await.is_problem(403, "rejected");
+    agent.resume(&held, "0s").await.is_problem(403, "rejected");
     assert_eq!(gateway.site.shop.effects("rejected").await, 0);
 }
 
@@ -117,7 +117,7 @@ async fn a_withdrawn_write_never_runs() {
         let told = answer(waiting).await;
         assert_eq!(told.problem(), "withdrawn", "{told}");
         gateway.person("grace").approve(&held).await.is_problem(409, "not-counted");
-        assert_eq!(agent.resume(&held, "1s").await.problem(), "withdrawn");
+        assert_eq!(agent.resume(&held, "0s").await.problem(), "withdrawn");
         assert_eq!(gateway.site.shop.effects(key).await, 0);
     }
     let held = gateway.hold(&agent, &insert("by a stranger")).await;
@@ -144,7 +144,7 @@ async fn unanswered_reviews_expire_for_everyone_who_waits() {
         (gateway.person("grace").state(&alone).await == "expired").then_some(())
     })
     .await;
-    agent.resume(&alone, "1s").await.is_problem(403, "expired");
+    agent.resume(&alone, "0s").await.is_problem(403, "expired");
     for held in [&alone, &awaited] {
         gateway.person("grace").approve(held).await.is_problem(409, "not-counted");
     }
@@ -165,7 +165,7 @@ async fn an_approval_waits_for_a_presenter_and_then_runs_once() {
     assert_eq!(gateway.person("grace").state(&held).await, "approved");
     let body = agent.resume(&held, "30s").await.ok();
     assert_eq!(body["status"], "succeeded", "{body}");
-    assert_eq!(agent.resume(&held, "1s").await.ok()["status"], "succeeded");
+    assert_eq!(agent.resume(&held, "0s").await.ok()["status"], "succeeded");
     assert_eq!(gateway.site.shop.effects("detached").await, 1);
 }
 
@@ -215,7 +215,7 @@ async fn concurrent_fetches_of_an_approved_action_run_it_once() {
         let mut calls = JoinSet::new();
         for _ in 0..6 {
             let (agent, held) = (agent.clone(), held.clone());
-            calls.spawn(async move { agent.resume(&held, "1s").await });
+            calls.spawn(async move { agent.resume(&held, "0s").await });
         }
         let told = calls.join_all().await;
         assert!(told.iter().any(|answer| answer.body["status"] == "succeeded"), "{told:?}");
@@ -241,7 +241,7 @@ async fn a_quorum_of_two_needs_two_people() {
     assert_eq!(grace.state(&held).await, "pending");
     grace.approve(&held).await.is_problem(409, "not-counted");
     assert_eq!(grace.state(&held).await, "pending");
-    assert_eq!(agent.resume(&held, "1s").await.status, 202);
+    assert_eq!(agent.resume(&held, "0s").await.status, 202);
     assert_eq!(gateway.site.shop.effects("quorum").await, 0);
     gateway.until_nobody_presents(&held).await;
     joan.approve(&held).await.ok();
@@ -257,7 +257,7 @@ async fn who_approved_may_still_stop_it_before_the_quorum_is_met() {
     gateway.person("grace").approve(&held).await.ok();
     gateway.person("grace").reject(&held).await.ok();
     gateway.person("joan").approve(&held).await.is_problem(409, "not-counted");
-    agent.resume(&held, "1s").await.is_problem(403, "rejected");
+    agent.resume(&held, "0s").await.is_problem(403, "rejected");
     assert_eq!(gateway.site.shop.effects("second thoughts").await, 0);
 }
 
@@ -271,7 +271,7 @@ async fn a_revoked_agent_is_refused_at_once_and_what_it_held_never_runs() {
     let waiting = waiting(&gateway, &agent, &presented).await;
     gateway.revoke("shopkeeper").await;
     agent.propose("shop", "SELECT 1").await.is_problem(401, "not-authenticated");
-    agent.resume(&detached, "1s").await.is_problem(401, "not-authenticated");
+    agent.resume(&detached, "0s").await.is_problem(401, "not-authenticated");
     // Whether the verdict still counts or not, nothing may come of it.
     gateway.person("grace").approve(&presented).await;
     gateway.person("grace").reject(&presented).await;
@@ -290,7 +290,7 @@ async fn an_agent_falls_with_its_owner() {
     let held = gateway.hold(&clerk, &insert("orphan")).await;
     gateway.person("joan").approve(&held).await.ok();
     gateway.revoke("grace").await;
-    let told = clerk.resume(&held, "1s").await;
+    let told = clerk.resume(&held, "0s").await;
     assert!(told.status == 401 || told.status == 403, "{told}");
     clerk.propose("shop", "SELECT 1").await.is_problem(401, "not-authenticated");
     assert_eq!(gateway.site.shop.effects("orphan").await, 0);
@@ -304,7 +304,7 @@ async fn the_verdict_of_a_reviewer_who_is_revoked_no_longer_counts_at_release() 
     gateway.person("grace").approve(&held).await.ok();
     gateway.revoke("grace").await;
     gateway.person("grace").approve(&held).await.is_problem(401, "not-authenticated");
-    let asked_anew = agent.resume(&held, "1s").await.held();
+    let asked_anew = agent.resume(&held, "0s").await.held();
     assert_ne!(asked_anew.review, held.review, "an approval that no longer holds was kept");
     assert_eq!(gateway.site.shop.effects("revoked reviewer").await, 0);
     gateway.until_nobody_presents(&asked_anew).await;
@@ -395,10 +395,10 @@ async fn an_action_of_the_past_is_told_and_never_repeated() {
     let agent = gateway.shopkeeper();
     let body = agent.propose("sandbox", &insert("past")).await.ok();
     let action = body["id"].as_str().expect("an action has an id").to_owned();
-    let again = agent.get(&format!("/api/v1/actions/{action}?wait=1s")).await.ok();
+    let again = agent.get(&format!("/api/v1/actions/{action}?wait=0s")).await.ok();
     assert_eq!(again["status"], "succeeded", "{again}");
     let gateway = gateway.killed_and_restarted().await;
-    let again = gateway.shopkeeper().get(&format!("/api/v1/actions/{action}?wait=1s")).await.ok();
+    let again = gateway.shopkeeper().get(&format!("/api/v1/actions/{action}?wait=0s")).await.ok();
     assert_eq!(again["status"], "succeeded", "{again}");
     assert_eq!(gateway.site.shop.effects("past").await, 1);
     gateway.agent("clerk").get(&format!("/api/v1/actions/{action}")).await.is_problem(404, "not-found");

@@ -43,7 +43,7 @@ async fn a_waiting_caller_resumes_after_a_restart_and_its_action_runs_once() {
     assert_eq!(again.join_all().await, [true]);
     assert_eq!(gateway.site.shop.effects("resumed").await, 1);
     let gateway = gateway.killed_and_restarted().await;
-    assert_eq!(gateway.shopkeeper().resume(&held, "1s").await.ok()["status"], "succeeded");
+    assert_eq!(gateway.shopkeeper().resume(&held, "0s").await.ok()["status"], "succeeded");
     assert_eq!(gateway.site.shop.effects("resumed").await, 1);
 }
 
@@ -57,7 +57,7 @@ async fn an_approval_nobody_claimed_survives_and_nothing_runs_by_itself() {
     gateway.shopkeeper().propose("sandbox", &insert("a barrier")).await.ok();
     assert_eq!(gateway.site.shop.effects("unclaimed").await, 0, "a restart ran it");
     gateway.shopkeeper().resume(&held, "30s").await.ok();
-    gateway.shopkeeper().resume(&held, "1s").await.ok();
+    gateway.shopkeeper().resume(&held, "0s").await.ok();
     assert_eq!(gateway.site.shop.effects("unclaimed").await, 1);
 }
 
@@ -154,8 +154,8 @@ async fn a_store_restored_from_an_old_copy_catches_up_and_runs_nothing_twice() {
     assert_eq!(seen(&gateway).await, before);
     let (agent, grace) = (gateway.shopkeeper(), gateway.person("grace"));
     assert_eq!(grace.state(&claimed).await, "released");
-    agent.resume(&claimed, "1s").await;
-    agent.resume(&claimed, "1s").await;
+    agent.resume(&claimed, "0s").await;
+    agent.resume(&claimed, "0s").await;
     assert_eq!(gateway.site.shop.effects("claimed").await, 1, "an approval was spent twice");
     grace.approve(&rejected).await.is_problem(409, "not-counted");
     gateway.agent("clerk").propose("shop", "SELECT 1").await.is_problem(401, "not-authenticated");
@@ -212,16 +212,16 @@ async fn a_changed_target_or_a_tighter_policy_is_not_served_by_an_old_approval()
     let labels = "labels = { environment = \"production\" }";
     site.replace("countersign.toml", labels, "labels = { environment = \"production\", tier = \"gold\" }");
     let gateway = site.serve().await;
-    let anew = gateway.shopkeeper().resume(&held, "1s").await.held();
-    assert_ne!(anew.review, held.review, "the approval was for another version of the target");
+    gateway.shopkeeper().resume(&held, "0s").await.is_problem(409, "drifted");
     assert_eq!(gateway.site.shop.effects("old approval").await, 0);
-    gateway.until_nobody_presents(&anew).await;
+    let anew = gateway.hold(&gateway.shopkeeper(), &insert("old approval")).await;
+    assert_ne!(anew.review, held.review, "the approval was for another version of the target");
     gateway.person("grace").approve(&anew).await.ok();
     let site = gateway.stop().await.with_rules(
         r#"@id("no-more-writes") forbid (principal is Agent, action in Action::"write", resource in Target::"shop");"#,
     );
     let gateway = site.serve().await;
-    let told = gateway.shopkeeper().resume(&anew, "1s").await;
+    let told = gateway.shopkeeper().resume(&anew, "0s").await;
     assert_eq!(told.status, 403, "{told}");
     assert_eq!(gateway.site.shop.effects("old approval").await, 0);
     gateway.shopkeeper().propose("shop", "SELECT 1").await.ok();

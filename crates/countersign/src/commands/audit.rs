@@ -164,7 +164,9 @@ fn read_checkpoints(path: &Path, key: &VerifyingKey) -> anyhow::Result<Vec<Check
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         read => read.with_context(|| format!("cannot read `{}`", path.display()))?,
     };
-    let notes = text.split("\n-----\n").map(|note| note.trim_start_matches('\n')).filter(|note| note.contains("\n\n"));
+    // A crash may leave a piece of a note at the end; only whole ones count.
+    let whole = text.rfind("\n-----\n").and_then(|at| text.get(..=at)).unwrap_or(&text);
+    let notes = whole.split("\n-----\n").map(|note| note.trim_start_matches('\n')).filter(|note| note.contains("\n\n"));
     let checked = notes.enumerate().map(|(number, note)| {
         key.verify(note).with_context(|| format!("checkpoint {} of `{}` does not verify", number + 1, path.display()))
     });

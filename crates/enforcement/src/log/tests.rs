@@ -54,6 +54,31 @@ fn a_cut_at_any_byte_keeps_every_whole_record_and_tells_what_it_cut() {
 }
 
 #[test]
+fn a_checkpoint_that_was_torn_while_written_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path(), 6, 4);
+    let path = folder.path().join(CHECKPOINTS);
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let next = key().sign(&Checkpoint { size: 6, root: leaf_hash(b"never finished") });
+    for torn in [1, 20, next.len()] {
+        std::fs::write(&path, format!("{whole}{}", &next[..next.floor_char_boundary(torn)])).unwrap();
+        assert_eq!(reopened(folder.path()).unwrap().checkpoint.unwrap().size, 4);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+    }
+}
+
+#[test]
+fn stored_hashes_that_are_not_those_of_the_records_are_rebuilt() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path(), 9, 9);
+    let path = folder.path().join(HASHES);
+    let mut hashes = std::fs::read(&path).unwrap();
+    hashes.rotate_left(7);
+    std::fs::write(&path, &hashes).unwrap();
+    assert_eq!(reopened(folder.path()).unwrap().tree.size(), 9);
+}
+
+#[test]
 fn a_cut_below_the_checkpoint_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let ends = written(folder.path(), 6, 4);
@@ -128,7 +153,7 @@ fn every_record_is_proven_under_the_checkpoint_that_counts_it() {
         let proven = opened.files.prove(index, &key).unwrap().unwrap();
         let checkpoint = key.verify(&proven.checkpoint).unwrap();
         let leaf = leaf_hash(&proven.record.leaf);
-        assert!(audit::verify_inclusion(&leaf, index, checkpoint.size, &proven.path, &checkpoint.root));
+        assert!(verify_inclusion(&leaf, index, checkpoint.size, &proven.path, &checkpoint.root));
     }
     assert!(opened.files.prove(5, &key).unwrap().is_none());
 }

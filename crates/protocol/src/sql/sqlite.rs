@@ -1,13 +1,12 @@
 //! SQLite's dialect. `sqlparser` reads it; what it cannot read is refused, and every statement, table and function that
-//! is not listed here is `unknown` or a call. SQLite's own authorizer is not needed: plain reads run on a connection
-//! that cannot write.
+//! is not listed here is `unknown` or a call. Plain reads run on a connection that cannot write.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "sqlparser's enums grow: what is not matched is unknown or not proven"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use model::{Bound, Facts, Operation, Resource, ResourceKind, Verb};
@@ -27,6 +26,7 @@ use super::{Catalog, Meaning, Table, Unreadable, check_text};
 /// If it cannot be read at all.
 pub fn classify(text: &str, catalog: &Catalog) -> Result<Meaning, Unreadable> {
     check_text(text)?;
+    check_letters(text)?;
     let statements = parse(text)?;
     let mut reading = Reading { catalog, meaning: Meaning::default() };
     for statement in &statements {
@@ -40,6 +40,39 @@ pub fn classify(text: &str, catalog: &Catalog) -> Result<Meaning, Unreadable> {
     let mut seen = BTreeSet::new();
     meaning.operations.retain(|operation| seen.insert((operation.verb, operation.resource.clone())));
     Ok(meaning)
+}
+
+/// Only what `sqlparser` and SQLite cut into the same tokens: letters, digits, plain operators, quoted texts and names,
+/// and a bare `?`. Variables of other kinds, comments, brackets and prefixed strings are where the two differ, and what
+/// one takes for a string the other may run.
+fn check_letters(text: &str) -> Result<(), Unreadable> {
+    let told = |what: String| Unreadable::Syntax(format!("{what} may not stand outside a quoted text: leave it out"));
+    let mut letters = text.trim_end().bytes().peekable();
+    let mut before = b' ';
+    while let Some(letter) = letters.next() {
+        match letter {
+            b'\'' | b'"' => {
+                let joined = before.is_ascii_alphanumeric() || before == b'_';
+                if joined {
+                    return Err(told("a quote behind a letter".to_owned()));
+                }
+                // A doubled quote stands for itself: the loop meets it as an empty text that follows at once.
+                if !letters.by_ref().any(|inside| inside == letter) {
+                    return Err(Unreadable::Syntax("a quoted text does not end".to_owned()));
+                }
+            }
+            b'-' if letters.peek() == Some(&b'-') => return Err(told("a comment".to_owned())),
+            b'/' if letters.peek() == Some(&b'*') => return Err(told("a comment".to_owned())),
+            b'?' if letters.peek().is_some_and(u8::is_ascii_digit) => return Err(told("`?` with a number".to_owned())),
+            b';' if letters.peek().is_some() => return Err(Unreadable::Several),
+            b' ' | b'\t' | b'\n' | b'\r' | b'_' | b'(' | b')' | b'+' | b'-' | b'*' | b'/' | b'%' | b'=' | b'<'
+            | b'>' | b'!' | b'|' | b'&' | b'~' | b',' | b'.' | b';' | b'?' => {}
+            letter if letter.is_ascii_alphanumeric() => {}
+            other => return Err(told(format!("`{}`", char::from(other).escape_default()))),
+        }
+        before = letter;
+    }
+    Ok(())
 }
 
 fn parse(text: &str) -> Result<Vec<Statement>, Unreadable> {
@@ -85,7 +118,7 @@ impl Reading<'_> {
                 self.write(Verb::SqlInsert, name, Facts::default());
                 // REPLACE removes the rows that stand in the way; ON CONFLICT DO UPDATE changes them.
                 if insert.or.is_some() || insert.replace_into {
-                    self.write(Verb::SqlDelete, name, Facts::default());
+                    self.write(Verb::SqlDeleteUnbounded, name, Facts::default());
                 }
                 if insert.on.is_some() {
                     self.write(Verb::SqlUpdate, name, Facts::default());
@@ -118,7 +151,8 @@ impl Reading<'_> {
                 self.rest(statement, Some(name));
             }
             Statement::Drop { object_type, names, .. } => self.drop_objects(*object_type, names),
-            Statement::CreateTable(create) if create.query.is_none() => {
+            // A temporary table would stand in front of the real one for every later caller of the connection.
+            Statement::CreateTable(create) if create.query.is_none() && !create.temporary && is_main(&create.name) => {
                 self.add(Verb::SqlCreate, object(&create.name), Facts::default());
                 self.rest(statement, Some(&create.name));
             }
@@ -159,7 +193,7 @@ impl Reading<'_> {
     }
 
     fn read_tables(&mut self, statement: &Statement, written: Option<&ObjectName>, facts: Facts) {
-        let mut names: Vec<ObjectName> = Vec::new();
+        let mut names: BTreeMap<String, ObjectName> = BTreeMap::new();
         let ctes = cte_names(statement);
         let mut written = written.cloned();
         to_the_end(visit_relations(statement, |name| {
@@ -168,11 +202,11 @@ impl Reading<'_> {
                 written = None;
             } else if self.table(name).is_some() || !ctes.contains(&plain_name(name)) {
                 // A common table expression named like a table: the table counts as read as well.
-                names.push(name.clone());
+                names.insert(plain_name(name), name.clone());
             }
             ControlFlow::Continue(())
         }));
-        for name in names {
+        for name in names.into_values() {
             let classified = self.touches_classes(&name, statement);
             let facts = Facts { classified, ..facts };
             let verb = if classified && !facts.bounded { Verb::SqlSelectUnbounded } else { Verb::SqlSelect };
@@ -184,7 +218,8 @@ impl Reading<'_> {
     /// Whether the statement could show a classified column of the table: it names one, or takes all.
     fn touches_classes(&mut self, name: &ObjectName, statement: &Statement) -> bool {
         let Some(table) = self.table(name).cloned() else { return false };
-        // A view may show whatever its tables hold.
+        // A view may show whatever its tables hold, and SQLite's account of its columns proves nothing.
+        self.meaning.compound |= table.is_view;
         let any = self.catalog.tables.values().any(|table| !table.classes.is_empty());
         if table.classes.is_empty() && !(table.is_view && any) {
             return false;
@@ -438,6 +473,11 @@ fn plain_name(name: &ObjectName) -> String {
         ObjectNamePart::Function(function) => function.to_string(),
     });
     parts.collect::<Vec<_>>().join(".")
+}
+
+/// Whether a new name goes into the file itself.
+fn is_main(name: &ObjectName) -> bool {
+    name.0.len() == 1 || plain_name(name).starts_with("main.")
 }
 
 fn object(name: &ObjectName) -> Resource {

@@ -180,6 +180,9 @@ impl NativeDoor {
     }
 
     fn keep(&self, id: ActionId, rows: &Rows) {
+        if rows.rows.len() > KEPT_ROWS {
+            return;
+        }
         let mut results = self.0.results.lock().unwrap_or_else(PoisonError::into_inner);
         if results.kept.len() >= RESULTS {
             results.kept.pop_front();
@@ -250,3 +253,5 @@ fn not_found() -> Problem {
 
 /// Results kept for fetching again.
 const RESULTS: usize = 64;
+/// Rows of a result that is kept for fetching again; a larger one is not.
+const KEPT_ROWS: usize = 1_000;

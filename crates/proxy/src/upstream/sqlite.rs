@@ -14,10 +14,10 @@ use model::{DataClass, Parameter, Provenance, Run, Target, sha256};
 use protocol::native::result::{BYTES, ROWS, Rows};
 use protocol::sql::{Catalog, Meaning, Table};
 use serde_json::Value;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{
-    AssertSqlSafe, Column as _, ColumnOrigin, Either, Executor as _, Row as _, SqlSafeStr as _, Statement as _,
-    TypeInfo as _, ValueRef as _,
+    AssertSqlSafe, Column as _, ColumnOrigin, ConnectOptions as _, Either, Executor as _, Row as _, SqlSafeStr as _,
+    Statement as _, TypeInfo as _, ValueRef as _,
 };
 
 use super::{Answer, Hidden, UpstreamFailed};
@@ -45,7 +45,7 @@ impl Courtesy {
         match self {
             Self::Objects => "SELECT type, name, tbl_name, coalesce(sql, '') AS sql, rootpage FROM main.sqlite_master",
             Self::Columns => {
-                "SELECT m.name AS tbl, c.name AS col FROM main.sqlite_master m, pragma_table_info(m.name) c
+                "SELECT m.name AS tbl, c.name AS col, c.hidden AS hidden FROM main.sqlite_master m, pragma_table_xinfo(m.name) c
                  WHERE m.type IN ('table', 'view') ORDER BY m.name, c.cid"
             }
             Self::HasStatistics => "SELECT count(*) AS n FROM main.sqlite_master WHERE name = 'sqlite_stat1'",
@@ -58,8 +58,11 @@ impl SqliteUpstream {
     /// Opens the file, which must exist.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        let options =
-            SqliteConnectOptions::new().filename(path).foreign_keys(true).busy_timeout(Duration::from_secs(5));
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
         let pool = |connections, options| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
@@ -95,7 +98,8 @@ impl SqliteUpstream {
                     classes: BTreeMap::new(),
                     identity,
                     triggers: Vec::new(),
-                    is_view: kind == "view",
+                    // What a virtual table shows may be another table's.
+                    is_view: kind == "view" || text(row, "sql")?.to_uppercase().starts_with("CREATE VIRTUAL"),
                     estimated_rows: None,
                 };
                 catalog.tables.insert(name.to_lowercase(), table);
@@ -114,6 +118,8 @@ impl SqliteUpstream {
                 if let Some(class) = class_of(target, &table.name, &column) {
                     table.classes.insert(column.to_lowercase(), class.clone());
                 }
+                // A generated column holds what another one does.
+                table.is_view |= row.try_get::<i64, _>("hidden").map_err(refused)? > 0;
                 table.columns.push(column);
             }
         }
@@ -145,8 +151,29 @@ impl SqliteUpstream {
 
     async fn run(&self, text: String, request: Request<'_>) -> Result<Rows, UpstreamFailed> {
         let pool = if request.plain_read { &self.reads } else { &self.writes };
-        let mut connection = pool.acquire().await.map_err(refused)?;
-        let statement = connection.prepare(AssertSqlSafe(text).into_sql_str()).await.map_err(refused)?;
+        let mut connection = pool.begin().await.map_err(refused)?;
+        let deadline = tokio::time::Instant::now() + LONGEST_RUN;
+        let mut handle = connection.lock_handle().await.map_err(refused)?;
+        handle.set_progress_handler(STEPS, move || tokio::time::Instant::now() < deadline);
+        drop(handle);
+        let ran = self.run_in(&mut connection, text, request).await;
+        connection.lock_handle().await.map_err(refused)?.remove_progress_handler();
+        // What is told as failed is undone: a caller may try again.
+        if ran.is_ok() {
+            connection.commit().await.map_err(refused)?;
+        } else {
+            connection.rollback().await.map_err(refused)?;
+        }
+        ran
+    }
+
+    async fn run_in(
+        &self,
+        connection: &mut SqliteConnection,
+        text: String,
+        request: Request<'_>,
+    ) -> Result<Rows, UpstreamFailed> {
+        let statement = (&mut *connection).prepare(AssertSqlSafe(text).into_sql_str()).await.map_err(refused)?;
         let taken = statement.parameters().map_or(0, |parameters| match parameters {
             Either::Left(kinds) => kinds.len(),
             Either::Right(count) => count,
@@ -171,10 +198,10 @@ impl SqliteUpstream {
         let mut bytes = 0;
         let query = statement.query_with(arguments(request.parameters)?);
         if statement.columns().is_empty() {
-            rows.rows_affected = query.execute(&mut *connection).await.map_err(refused)?.rows_affected();
+            rows.rows_affected = query.execute(connection).await.map_err(refused)?.rows_affected();
             return Ok(rows);
         }
-        let mut results = query.fetch(&mut *connection);
+        let mut results = query.fetch(connection);
         while let Some(row) = results.next().await {
             let row = row.map_err(refused)?;
             rows.rows_affected += u64::from(!request.plain_read);
@@ -233,7 +260,10 @@ fn masked_row(row: &SqliteRow, plan: &mut Plan, bytes: &mut usize) -> Result<Vec
                 _ => Value::from(BASE64_STANDARD.encode(row.try_get_unchecked::<Vec<u8>, _>(number).map_err(refused)?)),
             },
         };
-        *bytes += value.as_str().map_or(8, str::len);
+        *bytes += 32 + value.as_str().map_or(0, str::len);
+        if *bytes > BYTES {
+            break;
+        }
         values.push(value);
     }
     Ok(values)
@@ -276,6 +306,11 @@ fn arguments(parameters: &[Parameter]) -> Result<SqliteArguments, UpstreamFailed
 fn text(row: &SqliteRow, column: &str) -> Result<String, UpstreamFailed> {
     row.try_get(column).map_err(refused)
 }
+
+/// The longest that one statement runs.
+const LONGEST_RUN: Duration = Duration::from_secs(60);
+/// Steps of SQLite's machine between two looks at the clock.
+const STEPS: i32 = 10_000;
 
 /// SQLite's message names tables and columns, and values only in `CHECK` and `RAISE` texts; those are cut.
 fn refused(error: impl std::fmt::Display) -> UpstreamFailed {

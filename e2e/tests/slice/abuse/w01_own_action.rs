@@ -35,7 +35,7 @@ async fn nobody_approves_their_own_action() {
     let arguments = ["reviews", "approve", &own.review, "--code", &own.code];
     let ran = gateway.cli_as("ada", &arguments).await.exits(1);
     assert!(ran.stderr.contains("nobody countersigns their own"), "{ran:?}");
-    assert_eq!(ada.resume(&own, "1s").await.status, 202);
+    assert_eq!(ada.resume(&own, "0s").await.status, 202);
     assert_eq!(gateway.site.shop.effects("her own").await, 0);
     assert!(on_the_record(&gateway, "verdict-refused", &own.review).await.len() >= 2);
 

@@ -17,7 +17,7 @@ async fn an_owner_does_not_approve_what_their_agent_or_pipeline_proposes() {
         gateway.person(owner).approve(&held).await.is_problem(409, "not-counted");
         let ran = gateway.cli_as(owner, &["reviews", "approve", &held.review, "--code", &held.code]).await.exits(1);
         assert!(ran.stderr.contains("stand behind this action"), "{ran:?}");
-        assert_eq!(agent.resume(&held, "1s").await.status, 202);
+        assert_eq!(agent.resume(&held, "0s").await.status, 202);
         assert_eq!(gateway.site.shop.effects(&key).await, 0);
         assert_eq!(on_the_record(&gateway, "verdict-refused", &held.review).await.len(), 2);
         gateway.until_nobody_presents(&held).await;

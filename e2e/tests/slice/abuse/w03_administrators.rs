@@ -35,7 +35,7 @@ async fn an_administrator_does_not_approve_their_own() {
     let held = ada.operate("agent.add", json!({"name": "helper", "owner": "ada", "groups": ["agents"]})).await.held();
     gateway.until_nobody_presents(&held).await;
     ada.approve(&held).await.is_problem(409, "not-counted");
-    assert_eq!(ada.resume(&held, "1s").await.status, 202);
+    assert_eq!(ada.resume(&held, "0s").await.status, 202);
     assert_eq!(names().await, before);
     on_the_record(&gateway, "verdict-refused", &held.review).await;
     gateway.until_nobody_presents(&held).await;

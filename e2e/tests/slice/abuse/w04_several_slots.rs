@@ -28,7 +28,7 @@ async fn one_person_in_two_groups_fills_one_slot() {
         joan.approve(&held).await.is_problem(409, "not-counted");
         gateway.cli_as("joan", &["reviews", "approve", &held.review, "--code", &held.code]).await.exits(1);
         assert_eq!(joan.state(&held).await, "pending");
-        assert_eq!(agent.resume(&held, "1s").await.status, 202);
+        assert_eq!(agent.resume(&held, "0s").await.status, 202);
         assert_eq!(gateway.site.shop.effects(key).await, 0);
         assert_eq!(on_the_record(&gateway, "verdict-refused", &held.review).await.len(), 2);
         // Whichever group the second person is in, joan fills the other slot.

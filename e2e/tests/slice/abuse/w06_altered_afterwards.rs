@@ -24,7 +24,7 @@ async fn an_approval_does_not_run_on_what_was_altered_since() {
         let held = gateway.hold(&agent, &insert("altered")).await;
         grace.approve(&held).await.ok();
         gateway.site.shop.execute(alteration).await;
-        let told = agent.resume(&held, "1s").await;
+        let told = agent.resume(&held, "0s").await;
         assert_ne!(told.body["status"], "succeeded", "{told}");
         assert_eq!(gateway.site.shop.effects("altered").await, 0);
         assert_eq!(gateway.site.shop.number("SELECT count(*) FROM orders").await, 3);

@@ -14,7 +14,7 @@ use super::on_the_record;
 async fn one_approval_is_one_run() {
     let gateway = Gateway::open().await;
     let agent = gateway.shopkeeper();
-    for round in 0..10 {
+    for round in 0..8 {
         let key = format!("spent {round}");
         let held = gateway.hold(&agent, &insert(&key)).await;
         gateway.person("grace").approve(&held).await.ok();
@@ -27,7 +27,7 @@ async fn one_approval_is_one_run() {
             calls.spawn(async move {
                 barrier.wait().await;
                 if number % 2 == 0 {
-                    agent.resume(&held, "1s").await
+                    agent.resume(&held, "0s").await
                 } else {
                     agent.propose("shop", &insert(&key)).await
                 }

@@ -22,12 +22,12 @@ async fn an_approval_falls_with_its_ground() {
 
     let withdrawn = approved(&gateway, "shopkeeper", "withdrawn").await;
     gateway.person("ada").withdraw(&withdrawn).await.ok();
-    let told = agent.resume(&withdrawn, "1s").await;
+    let told = agent.resume(&withdrawn, "0s").await;
     assert_eq!(told.problem(), "withdrawn", "{told}");
 
     let clerks = approved(&gateway, "clerk", "actor removed").await;
     gateway.revoke("clerk").await;
-    gateway.agent("clerk").resume(&clerks, "1s").await.is_problem(401, "not-authenticated");
+    gateway.agent("clerk").resume(&clerks, "0s").await.is_problem(401, "not-authenticated");
 
     let site = {
         let tightened = approved(&gateway, "shopkeeper", "policy tightened").await;
@@ -35,7 +35,7 @@ async fn an_approval_falls_with_its_ground() {
         let starter = site.read("policies/starter.cedar");
         site.write("policies/starter.cedar", &starter.replacen("@quorum(\"1\")", "@quorum(\"2\")", 1));
         let gateway = site.serve().await;
-        let anew = gateway.shopkeeper().resume(&tightened, "1s").await.held();
+        let anew = gateway.shopkeeper().resume(&tightened, "0s").await.held();
         assert_ne!(anew.review, tightened.review, "a verdict counted for a rule that nobody saw");
         on_the_record(&gateway, "review-ended", &tightened.review).await;
         let site = gateway.stop().await;
@@ -46,7 +46,7 @@ async fn an_approval_falls_with_its_ground() {
     let gateway = site.serve().await;
     let removed = approved(&gateway, "shopkeeper", "reviewer removed").await;
     gateway.revoke("joan").await;
-    let anew = gateway.shopkeeper().resume(&removed, "1s").await.held();
+    let anew = gateway.shopkeeper().resume(&removed, "0s").await.held();
     assert_ne!(anew.review, removed.review);
     on_the_record(&gateway, "review-ended", &removed.review).await;
     for key in ["withdrawn", "actor removed", "policy tightened", "reviewer removed"] {

@@ -10,7 +10,7 @@ use super::on_the_record;
 async fn approve_and_reject_at_once_have_one_outcome() {
     let gateway = Gateway::open().await;
     let agent = gateway.shopkeeper();
-    for round in 0..15 {
+    for round in 0..12 {
         let key = format!("race {round}");
         let held = gateway.hold(&agent, &insert(&key)).await;
         let (grace, joan) = (gateway.person("grace"), gateway.person("joan"));
@@ -64,7 +64,7 @@ async fn approve_and_withdraw_at_once_have_one_outcome() {
         assert_eq!(withdrawn.status, 200, "what is not released can be taken back: {withdrawn}");
         assert!([200, 409].contains(&approved.status), "{approved}");
         assert_eq!(grace.state(&held).await, "withdrawn");
-        let told = agent.resume(&held, "1s").await;
+        let told = agent.resume(&held, "0s").await;
         assert_eq!((told.problem(), gateway.site.shop.effects(&key).await), ("withdrawn", 0), "{told}");
         let ended = gateway.site.log().of_kind("review-ended");
         assert_eq!(ended.iter().filter(|record| record.text("review") == held.review).count(), 1);

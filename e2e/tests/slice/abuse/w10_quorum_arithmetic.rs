@@ -74,7 +74,7 @@ async fn a_reviewer_made_by_the_action_does_not_settle_it() {
     gateway.nobody().person("eve", "eve-countersigns").approve(&held).await.is_problem(401, "not-authenticated");
     gateway.until_nobody_presents(&held).await;
     gateway.person("vera").reject(&held).await.ok();
-    ada.resume(&held, "1s").await.is_problem(403, "rejected");
+    ada.resume(&held, "0s").await.is_problem(403, "rejected");
     let page = ada.get("/api/v1/principals?kind=person").await.ok();
     assert!(!page.to_string().contains("eve"), "{page}");
     on_the_record(&gateway, "verdict", &held.review).await;

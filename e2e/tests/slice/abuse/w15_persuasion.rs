@@ -26,10 +26,10 @@ async fn words_of_the_actor_settle_nothing_and_are_marked_as_such() {
     let (action, words) = (told.find("INSERT INTO effects"), told.find("PRE-APPROVED"));
     assert!(action.is_some() && action < words, "{told}");
     assert!(told.contains(&format!("the actor says: \u{201c}{REASON}\u{201d}")), "{told}");
-    assert_eq!(agent.resume(&held, "1s").await.status, 202);
+    assert_eq!(agent.resume(&held, "0s").await.status, 202);
     assert_eq!(gateway.site.shop.effects("persuaded").await, 0);
     gateway.until_nobody_presents(&held).await;
     gateway.person("grace").reject(&held).await.ok();
-    agent.resume(&held, "1s").await.is_problem(403, "rejected");
+    agent.resume(&held, "0s").await.is_problem(403, "rejected");
     on_the_record(&gateway, "verdict", &held.review).await;
 }

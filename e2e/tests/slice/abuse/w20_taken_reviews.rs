@@ -17,13 +17,13 @@ async fn a_review_belongs_to_its_actor() {
         let thief = gateway.agent(thief);
         let same_bytes = gateway.hold(&thief, &insert("mine")).await;
         assert_ne!(same_bytes.review, held.review);
-        thief.resume(&held, "1s").await.is_problem(404, "not-found");
+        thief.resume(&held, "0s").await.is_problem(404, "not-found");
         thief.fetch(&held).await.is_problem(404, "not-found");
         thief.withdraw(&held).await.is_problem(403, "not-yours");
-        assert_eq!(thief.resume(&same_bytes, "1s").await.status, 202);
+        assert_eq!(thief.resume(&same_bytes, "0s").await.status, 202);
     }
     for person in ["ada", "grace", "edith"] {
-        gateway.person(person).resume(&held, "1s").await.is_problem(404, "not-found");
+        gateway.person(person).resume(&held, "0s").await.is_problem(404, "not-found");
     }
     // The actor's own near misses: another target of the same file, other values, another text.
     agent.propose("sandbox", "SELECT 1").await.ok();

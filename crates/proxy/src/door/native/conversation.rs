@@ -197,10 +197,15 @@ async fn converse_on(
                     check_same_review(enforcement, standing, (before, held.review)).await?;
                 }
                 enforcement.update_proposal(id, Some(held.review), None).await.map_err(Problem::unavailable)?;
-                tokio::select! {
-                    () = session.wait(held.review) => {}
-                    () = tokio::time::sleep_until(deadline) => return Ok(pending(id, &held)),
-                    _ = &mut gone => return Ok(pending(id, &held)),
+                let moved = tokio::select! {
+                    () = session.wait(held.review) => true,
+                    () = tokio::time::sleep_until(deadline) => false,
+                    _ = &mut gone => false,
+                };
+                if !moved {
+                    // Detached before the caller is told: its next call must find the review free.
+                    session.let_go().await;
+                    return Ok(pending(id, &held));
                 }
                 // The catalog may have moved while it waited: what the names mean now is what the gate compares.
                 let bound = again(&read).await?;
@@ -276,15 +281,21 @@ async fn run(
         masked: outcome.as_ref().map(|rows| rows.masked.clone()).unwrap_or_default(),
         detail: outcome.as_ref().err().map(UpstreamFailed::to_string).unwrap_or_default(),
     };
-    session.ended(run, plain_read, &end).await?;
+    session.ended(run, plain_read, &end).await.map_err(|refusal| ran_all_the_same(&refusal.message))?;
     let status = end.run.as_str();
     let told = json!({"status": status, "detail": end.detail}).to_string();
-    door.0.enforcement.update_proposal(id, None, Some(&told)).await.map_err(Problem::unavailable)?;
+    door.0.enforcement.update_proposal(id, None, Some(&told)).await.map_err(ran_all_the_same)?;
     let rows = outcome?;
     if matches!(read.upstream, Upstream::Sqlite { .. }) {
         door.keep(id, &rows);
     }
     Ok(report(id, "succeeded", |report| report.result = Some(rows)))
+}
+
+/// The run is over, and its end could not be kept: the caller must not take that for a failure and try again.
+fn ran_all_the_same(why: impl ToString) -> Problem {
+    let why = format!("the action was forwarded, and its end could not be recorded: {}", why.to_string());
+    Problem::new(502, "uncertain", why, "look at the target and at the records before you propose it again")
 }
 
 fn pending(id: ActionId, held: &HeldNotice) -> Response {
