@@ -1,5 +1,5 @@
-//! The built binary: where it is, and how a command of it is run to its end.
-//! Every run has a limit; nothing of the caller's environment that the binary reads is handed on.
+//! The built binary: where it is, and how a command of it is run to its end. Every run has a limit; nothing of the
+//! caller's environment that the binary reads is handed on.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! A running gateway: started from its site, reached at the address that it prints, stopped, killed and started again.
-//! It is killed when it is dropped.
+//! A running gateway: started from its site, reached at the address that it prints, stopped, killed and started
+//! again. It is killed when it is dropped.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;

@@ -1,8 +1,8 @@
-//! What the end-to-end tests stand on: the built binary, gateways of their own in throw-away folders, callers over HTTP
-//! and the command line, and a look at effects from outside (the shop's file, the log's bytes).
+//! What the end-to-end tests stand on: the built binary, gateways of their own in throw-away folders, callers over
+//! HTTP and the command line, and a look at effects from outside (the shop's file, the log's bytes).
 //!
-//! Promises that tests may run side by side and that every wait is on a condition with a limit. Knows the product only by
-//! its public surface: no crate of the product is linked.
+//! Promises that tests may run side by side and that every wait is on a condition with a limit. Knows the product
+//! only by its public surface: no crate of the product is linked.
 
 pub mod binary;
 pub mod caller;

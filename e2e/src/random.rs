@@ -20,7 +20,7 @@ impl Random {
         Self::new(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -30,7 +30,7 @@ impl Random {
 
     /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.number() % end
     }
 
     /// A time below `end`.
@@ -41,7 +41,7 @@ impl Random {
 
     /// Sixteen hexadecimal digits.
     pub fn word(&mut self) -> String {
-        format!("{:016x}", self.next())
+        format!("{:016x}", self.number())
     }
 }
 

@@ -1,5 +1,5 @@
-//! A gateway's folder: configuration, policies, keys, data, and the shop's database. Every site starts as a copy of one
-//! that the command line laid out and filled with people and agents, once for the whole test run.
+//! A gateway's folder: configuration, policies, keys, data, and the shop's database. Every site starts as a copy of
+//! one that the command line laid out and filled with people and agents, once for the whole test run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -234,7 +234,7 @@ pub const PEOPLE: &[(&str, &[&str])] = &[
 pub const AGENTS: &[(&str, &str, &str)] =
     &[("shopkeeper", "ada", "agent"), ("clerk", "grace", "agent"), ("nightly", "ada", "pipeline")];
 
-/// The shop twice: as production, where the starter rules hold writes for its owners, and as a sandbox, where they do not.
+/// The shop twice: as production, where the starter rules hold writes for its owners, and as a sandbox, where they run.
 const TARGETS: &str = r#"
 [[target]]
 name = "shop"

@@ -1,6 +1,6 @@
-//! Abuse: one file a case of the catalogue, named by its id. Half one shows that the exploit works without the gateway, or
-//! that its lawful twin works with the right; half two that it fails through the gateway, judged by effects; then the
-//! neighbour still works, and the attempt is on a record that verifies.
+//! Abuse: one file a case of the catalogue, named by its id. Half one shows that the exploit works without the
+//! gateway, or that its lawful twin works with the right; half two that it fails through the gateway, judged by
+//! effects; then the neighbour still works, and the attempt is on a record that verifies.
 
 mod d01_renamed_columns;
 mod d02_transformed_columns;

@@ -1,5 +1,5 @@
-//! Input that is wrong, hostile or too much: each is refused with a reason, and the gateway serves the next lawful read.
-//! Mistakes in configuration and policies are told with file, line and column before anything starts.
+//! Input that is wrong, hostile or too much: each is refused with a reason, and the gateway serves the next lawful
+//! read. Mistakes in configuration and policies are told with file, line and column before anything starts.
 
 use e2e::shop::insert;
 use e2e::{Answer, Caller, Gateway, Ran, Site};
@@ -100,8 +100,8 @@ async fn a_huge_body_is_cut_off() {
     assert_eq!(gateway.person("grace").state(&held).await, "pending");
 }
 
-/// A length is announced and nothing follows; a header has no end; the request is no HTTP. Memory is not taken on credit,
-/// and others are served meanwhile.
+/// A length is announced and nothing follows; a header has no end; the request is no HTTP. No memory is taken on
+/// credit, and others are served meanwhile.
 #[tokio::test]
 async fn what_is_announced_before_login_costs_nothing() {
     let mut gateway = Gateway::open().await;

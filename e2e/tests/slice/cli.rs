@@ -1,5 +1,5 @@
-//! The command line as scripts and people rely on it: exit codes, one JSON document on standard output, errors with what
-//! to do next on standard error, help for everything, the demo.
+//! The command line as scripts and people rely on it: exit codes, one JSON document on standard output, errors with
+//! what to do next on standard error, help for everything, the demo.
 
 use std::time::Duration;
 

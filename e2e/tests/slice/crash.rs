@@ -1,5 +1,5 @@
-//! Kill -9 under load, round after round: whatever was acknowledged is still there, every effect has its record, nothing
-//! held runs twice. `COUNTERSIGN_KILLS` sets the rounds; a failure prints its seed.
+//! Kill -9 under load, round after round: whatever was acknowledged is still there, every effect has its record,
+//! nothing held runs twice. `COUNTERSIGN_KILLS` sets the rounds; a failure prints its seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -27,7 +27,7 @@ async fn a_kill_under_load_loses_nothing_and_repeats_nothing() {
     let mut gateway = Gateway::open().await;
     let mut stories = Vec::new();
     for round in 0..rounds {
-        let load = load(&gateway, round, random.next());
+        let load = load(&gateway, round, random.number());
         tokio::time::sleep(random.moment(Duration::from_millis(1_500))).await;
         let site = gateway.kill().await;
         stories.extend(load.join_all().await);

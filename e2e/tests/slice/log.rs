@@ -1,5 +1,5 @@
-//! The audit log against whoever has its files in hand, and against a disk that takes no more: `audit verify` names the
-//! first broken record, a start refuses what a checkpoint contradicts, and nothing runs without its record.
+//! The audit log against whoever has its files in hand, and against a disk that takes no more: `audit verify` names
+//! the first broken record, a start refuses what a checkpoint contradicts, and nothing runs without its record.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -190,7 +190,7 @@ async fn a_log_of_another_gateway_or_key_refuses_the_start() {
     site.serve().await.shopkeeper().propose("shop", "SELECT 1").await.ok();
 }
 
-/// A torn write is what a crash leaves: whatever comes after the last whole record is cut, and the cut is on the record.
+/// A torn write is what a crash leaves: what comes after the last whole record is cut, and the cut is recorded.
 #[tokio::test]
 async fn a_torn_tail_is_cut_and_told() {
     let mut site = signed_site().await;

@@ -1,5 +1,5 @@
-//! Stopping, killing and starting again: what was promised is still there, what was approved runs once, and a log or a
-//! store that cannot be vouched for is not served.
+//! Stopping, killing and starting again: what was promised is still there, what was approved runs once, and a log or
+//! a store that cannot be vouched for is not served.
 
 use e2e::shop::insert;
 use e2e::site::Kept;

@@ -1,5 +1,5 @@
-//! D01: classified columns are renamed: alias, subquery, common table expression, join, quotes. Masking follows where a
-//! column comes from, not what it is called; columns that are not classified stay readable under any name.
+//! D01: classified columns are renamed: alias, subquery, common table expression, join, quotes. Masking follows where
+//! a column comes from, not what it is called; columns that are not classified stay readable under any name.
 
 use e2e::Gateway;
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! D02: classified columns are transformed: cut in two, concatenated, cast, aggregated, packed into JSON, united with others,
-//! walked through by recursion. What has no proven origin is withheld; computing with other tables goes on.
+//! D02: classified columns are transformed: cut in two, concatenated, cast, aggregated, packed into JSON, united with
+//! others, walked through by recursion. What has no proven origin is withheld; computing with other tables goes on.
 
 use e2e::Gateway;
 use serde_json::json;
@@ -32,7 +32,8 @@ const TRANSFORMED: [&str; 26] = [
     "SELECT (SELECT max(email) FROM customers WHERE id = 1) FROM orders WHERE id = 1",
     "SELECT email FROM customers WHERE id = 1 UNION SELECT note FROM orders WHERE id = 1 LIMIT 5",
     "SELECT email IN (SELECT email FROM customers WHERE id = 1), email FROM customers WHERE id = 1",
-    "WITH RECURSIVE t(n, x) AS (SELECT 1, '' UNION ALL SELECT n + 1, x || substr((SELECT email FROM customers WHERE id = 1), \
+    "WITH RECURSIVE t(n, x) AS (SELECT 1, '' UNION ALL SELECT n + 1, x || \
+     substr((SELECT email FROM customers WHERE id = 1), \
      n, 1) FROM t WHERE n < 40) SELECT x FROM t ORDER BY n DESC LIMIT 1",
 ];
 

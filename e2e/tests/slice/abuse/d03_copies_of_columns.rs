@@ -1,5 +1,6 @@
-//! D03: classified columns are reached through a copy: a view under other names, a view over a view, a temporary or new table,
-//! a table of the search index, a renamed table. Classes follow where a column comes from; copies need people.
+//! D03: classified columns are reached through a copy: a view under other names, a view over a view, a temporary or
+//! new table, a table of the search index, a renamed table. Classes follow where a column comes from; copies need
+//! people.
 
 use e2e::Gateway;
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! D16: an agent inherits its owner's exemption and sees unmasked data. `reveal` is decided for the actor; the person who
-//! may see it is the lawful twin.
+//! D16: an agent inherits its owner's exemption and sees unmasked data. `reveal` is decided for the actor; the person
+//! who may see it is the lawful twin.
 
 use e2e::Site;
 use serde_json::json;

@@ -1,5 +1,6 @@
-//! D18: secrets are got out of the gateway: tokens, passphrases, the log's key, where targets are. Whatever the API, the
-//! command line, the log, the store and the gateway's own words hold, none of it is there; a token came out once, when made.
+//! D18: secrets are got out of the gateway: tokens, passphrases, the log's key, where targets are. Whatever the API,
+//! the command line, the log, the store and the gateway's own words hold, none of it is there; a token came out once,
+//! when made.
 
 use e2e::canary::Canaries;
 use e2e::site::passphrase;

@@ -1,5 +1,6 @@
-//! D19: the log is edited by somebody who has even its key: rebuilt, rolled back with the store, forked by two writers. A
-//! checkpoint kept elsewhere tells; without one the log's own key is all there is. Edits without the key are in `log.rs`.
+//! D19: the log is edited by somebody who has even its key: rebuilt, rolled back with the store, forked by two
+//! writers. A checkpoint kept elsewhere tells; without one the log's own key is all there is. Edits without the key
+//! are in `log.rs`.
 
 use std::fs;
 

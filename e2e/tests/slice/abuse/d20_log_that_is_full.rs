@@ -1,5 +1,5 @@
-//! D20: the attacker acts while the log cannot write. No record, no clearance; an answer that would leave without a record
-//! does not; `/ready` goes down, and what was promised before is still there when there is room again.
+//! D20: the attacker acts while the log cannot write. No record, no clearance; an answer that would leave without a
+//! record does not; `/ready` goes down, and what was promised before is still there when there is room again.
 
 use std::fs;
 

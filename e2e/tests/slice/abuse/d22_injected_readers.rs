@@ -1,5 +1,5 @@
-//! D22: readers of log, lists and exports are injected: line breaks, terminal escapes, markup, formulas, endless ids. Names
-//! are plain by their type, leaves hold no free text, and what people read is escaped.
+//! D22: readers of log, lists and exports are injected: line breaks, terminal escapes, markup, formulas, endless ids.
+//! Names are plain by their type, leaves hold no free text, and what people read is escaped.
 
 use e2e::Gateway;
 use e2e::random::{Random, clock};

@@ -1,5 +1,5 @@
-//! I09: a requirement is empty or missing, and the attacker is let through: no policy, no rule, no group, no reviewers, an
-//! empty credential. Nothing grants nothing; the same with something in it is the lawful twin.
+//! I09: a requirement is empty or missing, and the attacker is let through: no policy, no rule, no group, no
+//! reviewers, an empty credential. Nothing grants nothing; the same with something in it is the lawful twin.
 
 use e2e::shop::insert;
 use e2e::{Gateway, Site};

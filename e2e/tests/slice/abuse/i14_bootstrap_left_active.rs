@@ -1,5 +1,5 @@
-//! I14: the bootstrap administrator or set-up is used again: a second `init`, a default account, a first person who was
-//! revoked and comes back. Set-up happens once; whoever is revoked stays so, under that name and after a restart.
+//! I14: the bootstrap administrator or set-up is used again: a second `init`, a default account, a first person who
+//! was revoked and comes back. Set-up happens once; whoever is revoked stays so, under that name and after a restart.
 
 use e2e::{Gateway, countersign};
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! I15: an endpoint was left open, or names an object of somebody else. Every route of the OpenAPI document by every role; a
-//! route that this matrix does not know fails the test. The object's own scope is checked.
+//! I15: an endpoint was left open, or names an object of somebody else. Every route of the OpenAPI document by every
+//! role; a route that this matrix does not know fails the test. The object's own scope is checked.
 
 use std::collections::BTreeSet;
 

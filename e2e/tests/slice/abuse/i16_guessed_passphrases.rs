@@ -1,5 +1,5 @@
-//! I16: passphrases are guessed, or names found by differing answers. Unknown names get the same answer; failures slow down
-//! whoever's name is tried, on every door at once, and nobody else.
+//! I16: passphrases are guessed, or names found by differing answers. Unknown names get the same answer; failures
+//! slow down whoever's name is tried, on every door at once, and nobody else.
 
 use e2e::site::passphrase;
 use e2e::{Gateway, until};

@@ -1,5 +1,5 @@
-//! P07: a harmless statement first, a destructive one behind it. One call is one statement, judged whole; each alone is the
-//! lawful twin, and straight to the file the batch works.
+//! P07: a harmless statement first, a destructive one behind it. One call is one statement, judged whole; each alone
+//! is the lawful twin, and straight to the file the batch works.
 
 use e2e::Gateway;
 use e2e::shop::insert;

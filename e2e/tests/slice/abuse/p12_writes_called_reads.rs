@@ -1,5 +1,5 @@
-//! P12: a write is called a read: behind a common table expression, with RETURNING, through functions and pragmas, by a
-//! trigger. Who may only read changes nothing; straight to the file, each of them does.
+//! P12: a write is called a read: behind a common table expression, with RETURNING, through functions and pragmas, by
+//! a trigger. Who may only read changes nothing; straight to the file, each of them does.
 
 use e2e::{Gateway, Site};
 use serde_json::json;

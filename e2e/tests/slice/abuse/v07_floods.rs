@@ -1,5 +1,5 @@
-//! V07: one caller starves others: floods of actions, of guesses, of failures to record. Others are served meanwhile, and what
-//! is recorded of failures has a limit that is itself on the record.
+//! V07: one caller starves others: floods of actions, of guesses, of failures to record. Others are served meanwhile,
+//! and what is recorded of failures has a limit that is itself on the record.
 
 use e2e::shop::insert;
 use e2e::{Caller, Gateway};

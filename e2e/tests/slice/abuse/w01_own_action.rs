@@ -1,5 +1,5 @@
-//! W01: a person approves what they proposed themself, by the same account under other spellings and by another channel.
-//! Persons are compared, before any other check; a colleague's approval is the lawful twin.
+//! W01: a person approves what they proposed themself, by the same account under other spellings and by another
+//! channel. Persons are compared, before any other check; a colleague's approval is the lawful twin.
 
 use e2e::Site;
 use e2e::shop::insert;

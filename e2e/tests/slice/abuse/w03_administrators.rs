@@ -1,5 +1,5 @@
-//! W03: an administrator approves their own action because administrators may do everything. No role lifts invariant 3,
-//! neither on a target nor on the gateway itself; another administrator is the lawful twin.
+//! W03: an administrator approves their own action because administrators may do everything. No role lifts invariant
+//! 3, neither on a target nor on the gateway itself; another administrator is the lawful twin.
 
 use e2e::Site;
 use e2e::shop::insert;

@@ -1,5 +1,5 @@
-//! W04: one person fills several slots alone: a member of two groups, twice by two channels. Distinct people count, once in
-//! the whole review; two people are the lawful twin.
+//! W04: one person fills several slots alone: a member of two groups, twice by two channels. Distinct people count,
+//! once in the whole review; two people are the lawful twin.
 
 use e2e::Site;
 use e2e::shop::insert;

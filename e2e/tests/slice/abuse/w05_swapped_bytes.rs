@@ -1,5 +1,5 @@
-//! W05: something harmless is approved and other bytes are sent. What runs is the held action; everything else is a new
-//! one, and spends nothing.
+//! W05: something harmless is approved and other bytes are sent. What runs is the held action; everything else is a
+//! new one, and spends nothing.
 
 use e2e::Gateway;
 use e2e::shop::insert;
@@ -12,8 +12,10 @@ async fn an_approval_runs_what_was_approved_and_nothing_else() {
     let gateway = Gateway::open().await;
     let (agent, grace) = (gateway.shopkeeper(), gateway.person("grace"));
     let statement = "UPDATE orders SET note = ? WHERE id = ?";
-    let proposal = |target: &str, statement: &str, values: serde_json::Value| json!({"target": target, "statement": statement, "parameters": values});
-    let approved = agent.post("/api/v1/actions", &proposal("shop", statement, json!(["approved", 1]))).await.held();
+    let proposal = |statement: &str, values: serde_json::Value| {
+        json!({"target": "shop", "statement": statement, "parameters": values})
+    };
+    let approved = agent.post("/api/v1/actions", &proposal(statement, json!(["approved", 1]))).await.held();
     gateway.until_nobody_presents(&approved).await;
     grace.approve(&approved).await.ok();
     let mut others = Vec::new();
@@ -28,7 +30,7 @@ async fn an_approval_runs_what_was_approved_and_nothing_else() {
         (" UPDATE orders SET note = ? WHERE id = ?", json!(["approved", 1])),
         ("DELETE FROM orders", json!([])),
     ] {
-        let held = agent.post("/api/v1/actions", &proposal("shop", other, values)).await.held();
+        let held = agent.post("/api/v1/actions", &proposal(other, values)).await.held();
         assert_ne!((&held.review, &held.code), (&approved.review, &approved.code), "{other}");
         others.push(held);
     }

@@ -1,5 +1,5 @@
-//! W06: what was approved is altered afterwards: the table is swapped, a trigger is put on it, the target is re-pointed.
-//! Everything that names resolve to is compared at release; where nothing was altered, it runs.
+//! W06: what was approved is altered afterwards: the table is swapped, a trigger is put on it, the target is
+//! re-pointed. Everything that names resolve to is compared at release; where nothing was altered, it runs.
 
 use e2e::shop::insert;
 use e2e::{Gateway, until};

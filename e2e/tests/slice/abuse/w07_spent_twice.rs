@@ -1,5 +1,5 @@
-//! W07: one approval is spent twice: by two connections at once, by a replay after success, by the same proposal again. It is
-//! claimed once; whoever comes second does not run.
+//! W07: one approval is spent twice: by two connections at once, by a replay after success, by the same proposal
+//! again. It is claimed once; whoever comes second does not run.
 
 use std::sync::Arc;
 

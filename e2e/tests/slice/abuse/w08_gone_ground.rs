@@ -1,5 +1,5 @@
-//! W08: an approval is used whose ground is gone: withdrawn, the reviewer removed, the actor removed, the policy tightened,
-//! the target changed. Everything is evaluated again at release; where the ground is still there, it runs.
+//! W08: an approval is used whose ground is gone: withdrawn, the reviewer removed, the actor removed, the policy
+//! tightened, the target changed. Everything is evaluated again at release; where the ground is still there, it runs.
 
 use e2e::shop::insert;
 use e2e::{Gateway, Held};

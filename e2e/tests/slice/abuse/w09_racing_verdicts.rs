@@ -1,5 +1,5 @@
-//! W09: approve races reject, approve races withdraw, a double click. One verdict a person, one outcome a review, and later
-//! ones are told; whatever wins is what happens.
+//! W09: approve races reject, approve races withdraw, a double click. One verdict a person, one outcome a review, and
+//! later ones are told; whatever wins is what happens.
 
 use e2e::Gateway;
 use e2e::shop::insert;

@@ -1,5 +1,6 @@
-//! W10: quorum arithmetic: a threshold of zero, an empty group, more people asked than there are, a count that overshoots, a
-//! reviewer made by the very action. Impossible reviews are refused when they would open, with the reason.
+//! W10: quorum arithmetic: a threshold of zero, an empty group, more people asked than there are, a count that
+//! overshoots, a reviewer made by the very action. Impossible reviews are refused when they would open, with the
+//! reason.
 
 use e2e::shop::insert;
 use e2e::{Gateway, Site};

@@ -1,5 +1,5 @@
-//! W12: the reviewer sees less than what runs: the end of a long text, the last of many values, a part out of sight. It is
-//! shown whole on every surface, with one code, and nobody approves without that code.
+//! W12: the reviewer sees less than what runs: the end of a long text, the last of many values, a part out of sight.
+//! It is shown whole on every surface, with one code, and nobody approves without that code.
 
 use e2e::{Gateway, Held};
 use serde_json::json;

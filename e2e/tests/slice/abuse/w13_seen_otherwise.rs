@@ -1,5 +1,6 @@
-//! W13: the reviewer sees something else than what runs: text turned around, hidden, overwritten, in look-alike letters.
-//! Everything that a screen would hide is made visible, on every surface; plain text of any language stays as it is.
+//! W13: the reviewer sees something else than what runs: text turned around, hidden, overwritten, in look-alike
+//! letters. Everything that a screen would hide is made visible, on every surface; plain text of any language stays
+//! as it is.
 
 use e2e::{Gateway, Held};
 use serde_json::json;
@@ -60,9 +61,10 @@ async fn nothing_in_a_review_is_hidden_or_disguised() {
     }
     on_the_record(&gateway, "revealed", &held.review).await;
 
-    let plain = hold(&gateway, "UPDATE orders SET note = 'Zoë kauft 東京 ñ' WHERE note = ?", "grüße", "weil").await;
-    let shown = gateway.person("grace").review(&plain).await.ok();
-    assert_eq!(shown["statement"], "UPDATE orders SET note = 'Zoë kauft 東京 ñ' WHERE note = ?");
+    let plain = "UPDATE orders SET note = 'Zoë kauft 東京 ñ' WHERE note = ?";
+    let held = hold(&gateway, plain, "grüße", "weil").await;
+    let shown = gateway.person("grace").review(&held).await.ok();
+    assert_eq!(shown["statement"], plain);
     assert_eq!(shown["had_hidden_characters"], false);
 }
 

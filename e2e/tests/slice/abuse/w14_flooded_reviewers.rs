@@ -1,5 +1,5 @@
-//! W14: reviewers are flooded: hundreds of reviews, giant reasons, what is denied anyway. One actor has a bounded number
-//! open, others are not in its way, and nobody is called for what a machine can refuse.
+//! W14: reviewers are flooded: hundreds of reviews, giant reasons, what is denied anyway. One actor has a bounded
+//! number open, others are not in its way, and nobody is called for what a machine can refuse.
 
 use e2e::Gateway;
 use e2e::shop::insert;

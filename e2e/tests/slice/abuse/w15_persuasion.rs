@@ -1,5 +1,5 @@
-//! W15: the actor's own words persuade: "pre-approved", a forged verdict in the reason. They are labelled, quoted and below
-//! the exact action, and no text of a machine settles anything.
+//! W15: the actor's own words persuade: "pre-approved", a forged verdict in the reason. They are labelled, quoted and
+//! below the exact action, and no text of a machine settles anything.
 
 use e2e::Gateway;
 use e2e::shop::insert;

@@ -1,5 +1,6 @@
-//! W19: the attacker waits for a crash. Reviews are durable before anybody is told of them; after a restart nothing held runs
-//! by itself; what was released and never answered is uncertain and not repeated (`crash.rs` does that under load).
+//! W19: the attacker waits for a crash. Reviews are durable before anybody is told of them; after a restart nothing
+//! held runs by itself; what was released and never answered is uncertain and not repeated (`crash.rs` does that
+//! under load).
 
 use e2e::shop::insert;
 use e2e::{Gateway, Site};

@@ -1,5 +1,5 @@
-//! W20: an agent attaches to another's review by sending the same bytes, resumes it by its id, or burns it with a near miss.
-//! A review matches only the same actor, target and action; a mismatch spends nothing.
+//! W20: an agent attaches to another's review by sending the same bytes, resumes it by its id, or burns it with a
+//! near miss. A review matches only the same actor, target and action; a mismatch spends nothing.
 
 use e2e::Gateway;
 use e2e::shop::insert;

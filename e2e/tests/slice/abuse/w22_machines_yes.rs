@@ -1,5 +1,5 @@
-//! W22: a machine's yes counts as a person's: an agent or pipeline gives the verdict, with its token, as the passphrase of its
-//! name, as a member of the group that is asked. Only active people give verdicts.
+//! W22: a machine's yes counts as a person's: an agent or pipeline gives the verdict, with its token, as the
+//! passphrase of its name, as a member of the group that is asked. Only active people give verdicts.
 
 use e2e::Gateway;
 use e2e::shop::insert;

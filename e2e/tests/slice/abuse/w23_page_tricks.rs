@@ -1,5 +1,6 @@
-//! W23: a review is settled by a link or a page: a GET that changes state, a form of another site, a replayed idempotency
-//! key. Changes are POSTs of JSON with a proof in the call itself; nothing is ambient, and no other site may read or send.
+//! W23: a review is settled by a link or a page: a GET that changes state, a form of another site, a replayed
+//! idempotency key. Changes are POSTs of JSON with a proof in the call itself; nothing is ambient, and no other site
+//! may read or send.
 
 use e2e::shop::insert;
 use e2e::{Answer, Gateway};

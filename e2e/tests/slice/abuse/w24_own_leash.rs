@@ -1,6 +1,6 @@
-//! W24: an agent works on its own leash: mints credentials, adds reviewers, revokes people, settles, unmasks, reads others'
-//! reviews and records. All of it is closed to agents and pipelines, whatever an open rule permits; a person with the right
-//! is the lawful twin.
+//! W24: an agent works on its own leash: mints credentials, adds reviewers, revokes people, settles, unmasks, reads
+//! others' reviews and records. All of it is closed to agents and pipelines, whatever an open rule permits; a person
+//! with the right is the lawful twin.
 
 use e2e::shop::insert;
 use e2e::{Gateway, Site};
