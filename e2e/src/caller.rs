@@ -37,8 +37,9 @@ pub struct Held {
 impl Caller {
     /// Nobody in particular.
     pub fn nobody(url: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build();
-        Self { http: http.expect("an HTTP client"), url: url.to_owned(), authorization: None }
+        // A connection a call: a gateway that hangs up on one call must not be felt by the next.
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(Duration::from_secs(60));
+        Self { http: http.build().expect("an HTTP client"), url: url.to_owned(), authorization: None }
     }
 
     /// The same with another `Authorization` header.

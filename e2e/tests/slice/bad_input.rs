@@ -183,10 +183,10 @@ async fn whoever_cannot_prove_who_they_are_is_told_the_same() {
         "Basic /w==",
         "Basic OmFkYQ==",
         "Basic QURBOmFkYS1jb3VudGVyc2lnbnM=",
-        &nobody.person("shopkeeper", &token).authorization().expect("a header").to_owned(),
-        &nobody.person("nobody-of-that-name", "nobody-countersigns").authorization().expect("a header").to_owned(),
-        &nobody.person("edith", "not-her-passphrase").authorization().expect("a header").to_owned(),
-        &nobody.bearer("edith-countersigns").authorization().expect("a header").to_owned(),
+        nobody.person("shopkeeper", &token).authorization().expect("a header"),
+        nobody.person("nobody-of-that-name", "nobody-countersigns").authorization().expect("a header"),
+        nobody.person("edith", "not-her-passphrase").authorization().expect("a header"),
+        nobody.bearer("edith-countersigns").authorization().expect("a header"),
     ] {
         let caller = nobody.with(authorization);
         for answer in [caller.propose("shop", "SELECT 1").await, caller.get("/api/v1/reviews").await] {

@@ -1,10 +1,15 @@
 //! Stopping, killing and starting again: what was promised is still there, what was approved runs once, and a log or
 //! a store that cannot be vouched for is not served.
 
+use std::time::Duration;
+
+use e2e::random::Random;
 use e2e::shop::insert;
 use e2e::site::Kept;
 use e2e::{Caller, Gateway, Held, Site, until};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 #[tokio::test]
@@ -264,6 +269,49 @@ async fn busy(gateway: &Gateway, agent: &Caller, held: &Held, round: usize) {
         }
     };
     tokio::join!(comings, grace.approve(held), rejection, withdrawal);
+}
+
+/// Sends a verdict and hangs up a moment later, whatever has become of it.
+async fn hang_up(gateway: &Gateway, who: &Caller, held: &Held, verdict: &str, moment: Duration) {
+    let address = gateway.url.strip_prefix("http://").expect("an address");
+    let body = json!({"verdict": verdict, "code": held.code}).to_string();
+    let head = format!(
+        "POST /api/v1/reviews/{}/verdicts HTTP/1.1\r\nHost: {address}\r\nAuthorization: {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        held.review,
+        who.authorization().expect("a reviewer has a credential"),
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    stream.write_all((head + &body).as_bytes()).await.expect("it takes a request");
+    tokio::time::sleep(moment).await;
+}
+
+/// A verdict whose caller hangs up counts, or was never given: what the log holds is what is served, now and when the
+/// store is rebuilt.
+#[tokio::test]
+async fn who_hangs_up_leaves_log_and_store_at_one() {
+    let gateway = Gateway::open().await;
+    let mut random = Random::seeded("hanging up");
+    let (agent, grace) = (gateway.shopkeeper(), gateway.person("grace"));
+    let mut given = 0;
+    for round in 0..20 {
+        let held = gateway.hold(&agent, &insert(&format!("hung up {round}"))).await;
+        let (verdict, state) = if round % 2 == 0 { ("approve", "approved") } else { ("reject", "rejected") };
+        hang_up(&gateway, &grace, &held, verdict, random.moment(Duration::from_millis(120))).await;
+        // A second reviewer settles it for good, if the first one did not: behind that, nothing is in flight any more.
+        let second = gateway.person("joan").settle(&held, verdict).await;
+        let verdicts = gateway.site.log().of_kind("verdict");
+        let of_this = verdicts.iter().filter(|record| record.text("review") == held.review).count();
+        assert_eq!(of_this, 1, "round {round}: a verdict was recorded and not applied: {second}");
+        assert_eq!(grace.state(&held).await, state);
+        given += usize::from(second.status == 409);
+    }
+    println!("{given} of 20 verdicts counted although their callers hung up");
+    let before = seen(&gateway).await;
+    let site = gateway.stop().await;
+    site.delete_store();
+    assert_eq!(seen(&site.serve().await).await, before);
 }
 
 #[tokio::test]

@@ -48,8 +48,14 @@ pub fn classify(text: &str, catalog: &Catalog) -> Result<Meaning, Unreadable> {
 fn check_letters(text: &str) -> Result<(), Unreadable> {
     let told = |what: String| Unreadable::Syntax(format!("{what} may not stand outside a quoted text: leave it out"));
     let mut letters = text.trim_end().bytes().peekable();
-    let mut before = b' ';
+    let (mut before, mut links) = (b' ', 0_usize);
     while let Some(letter) = letters.next() {
+        // Words and operators chain expressions, and a long chain is a deep tree. Values and commas do not.
+        let word = letter.is_ascii_alphabetic() && !(before.is_ascii_alphanumeric() || before == b'_');
+        links += usize::from(word || b"+-*/%=<>!|&~".contains(&letter));
+        if links > LINKS {
+            return Err(Unreadable::TooDeep);
+        }
         match letter {
             b'\'' | b'"' => {
                 let joined = before.is_ascii_alphanumeric() || before == b'_';
@@ -550,6 +556,8 @@ const FUNCTIONS: &[&str] = &[
 ];
 /// A LIMIT of at most this many rows is a bound.
 const BOUND_ROWS: i64 = 1_000;
+/// Words and operators of one statement.
+const LINKS: usize = 4_000;
 /// Nesting that the parser follows.
 const DEPTH: usize = 50;
 

@@ -34,7 +34,7 @@ async fn a_new_name_does_not_unmask() {
         assert!(gateway.site.shop.canaries.heard(direct.as_bytes()).is_some(), "a dead exploit: {statement}: {direct}");
         let told = agent.propose("shop", statement).await;
         gateway.site.shop.canaries.assert_silent(statement, &told.bytes);
-        assert!([200, 202, 403].contains(&told.status), "{statement}: {told}");
+        assert!([200, 202, 400, 403].contains(&told.status), "{statement}: {told}");
     }
     let plain = "SELECT n AS email, city AS card FROM (SELECT name AS n, city FROM customers WHERE id = 1) LIMIT 1";
     assert_eq!(agent.propose("shop", plain).await.rows(), [json!(["Customer 1", "Turin"])]);

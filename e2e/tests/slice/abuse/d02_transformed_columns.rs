@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::verified;
 
-const TRANSFORMED: [&str; 26] = [
+const TRANSFORMED: [&str; 33] = [
     "SELECT substr(email, 1, 9), substr(email, 10) FROM customers WHERE id = 1",
     "SELECT email || '' FROM customers WHERE id = 1",
     "SELECT '' || card FROM customers WHERE id = 1",
@@ -31,6 +31,13 @@ const TRANSFORMED: [&str; 26] = [
     "SELECT lag(email) OVER (ORDER BY id) FROM customers WHERE id IN (1, 2)",
     "SELECT (SELECT max(email) FROM customers WHERE id = 1) FROM orders WHERE id = 1",
     "SELECT email FROM customers WHERE id = 1 UNION SELECT note FROM orders WHERE id = 1 LIMIT 5",
+    "SELECT name FROM customers WHERE id = 99 UNION ALL SELECT email FROM customers LIMIT 9",
+    "SELECT note FROM orders WHERE id = 99 UNION ALL SELECT contact FROM contacts LIMIT 9",
+    "SELECT total FROM orders WHERE id = 99 UNION SELECT card FROM customers LIMIT 9",
+    "SELECT x FROM (SELECT email AS x FROM customers UNION ALL SELECT name FROM customers) LIMIT 9",
+    "WITH t(x) AS (SELECT email FROM customers UNION ALL SELECT name FROM customers) SELECT x FROM t LIMIT 9",
+    "SELECT name FROM customers INTERSECT SELECT email FROM customers LIMIT 9",
+    "VALUES ('x') UNION ALL SELECT email FROM customers LIMIT 9",
     "SELECT email IN (SELECT email FROM customers WHERE id = 1), email FROM customers WHERE id = 1",
     "WITH RECURSIVE t(n, x) AS (SELECT 1, '' UNION ALL SELECT n + 1, x || \
      substr((SELECT email FROM customers WHERE id = 1), \
@@ -45,7 +52,7 @@ async fn a_computed_value_does_not_unmask() {
         gateway.site.shop.direct(statement).await;
         let told = agent.propose("shop", statement).await;
         gateway.site.shop.canaries.assert_silent(statement, &told.bytes);
-        assert!([200, 202, 403].contains(&told.status), "{statement}: {told}");
+        assert!([200, 202, 400, 403].contains(&told.status), "{statement}: {told}");
     }
     let direct =
         gateway.site.shop.direct("SELECT upper(email), hex(card), json_object('p', phone) FROM customers").await;

@@ -11,6 +11,8 @@ const VIEWS: &str = "
     CREATE VIEW innocent (a, b, c) AS SELECT email, card, name FROM customers;
     CREATE VIEW nested AS SELECT a AS x, c AS y FROM innocent;
     CREATE VIEW computed AS SELECT id, email || ' ' || card AS both FROM customers;
+    CREATE VIEW united AS SELECT email AS x FROM customers UNION ALL SELECT name FROM customers;
+    CREATE VIEW chosen AS SELECT CASE WHEN id = 1 THEN email ELSE name END AS x FROM customers;
     CREATE VIEW joined AS SELECT o.id, o.note, c.email AS who FROM orders o JOIN customers c ON c.id = o.customer;
 ";
 
@@ -25,6 +27,8 @@ async fn a_view_does_not_unmask() {
         "SELECT x FROM nested LIMIT 3",
         "SELECT z FROM (SELECT x AS z FROM nested) LIMIT 3",
         "SELECT both FROM computed WHERE id = 1",
+        "SELECT x FROM united LIMIT 9",
+        "SELECT x FROM chosen LIMIT 9",
         "SELECT who, note FROM joined WHERE id = 1",
         "SELECT substr(a, 1, 5) FROM innocent LIMIT 3",
     ] {
@@ -34,7 +38,8 @@ async fn a_view_does_not_unmask() {
         gateway.site.shop.canaries.assert_silent(statement, &told.bytes);
         assert!([200, 202, 403].contains(&told.status), "{statement}: {told}");
     }
-    assert_eq!(agent.propose("shop", "SELECT y FROM nested LIMIT 1").await.rows(), [json!(["Customer 1"])]);
+    let lawful = "SELECT name FROM customers WHERE id = 1";
+    assert_eq!(agent.propose("shop", lawful).await.rows(), [json!(["Customer 1"])]);
     verified(&gateway).await;
 }
 

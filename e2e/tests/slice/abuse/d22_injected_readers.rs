@@ -57,7 +57,7 @@ async fn what_an_actor_writes_does_not_reach_readers_raw() {
     let agent = gateway.shopkeeper();
     let mark = Random::new(clock()).word();
     let tricks = format!("{mark}\u{1b}[2J\u{9b}1m\r\n\nevent: forged\ndata: {{}}\n<b>=1+1\u{202e}");
-    let body = json!({"target": "shop", "statement": format!("{} -- {}", insert("x"), tricks.replace('\n', " ")),
+    let body = json!({"target": "shop", "statement": insert(&tricks.replace('\n', " ")),
                       "reason": tricks, "parameters": []});
     let held = agent.post("/api/v1/actions", &body).await.held();
     gateway.person("grace").reject(&held).await.ok();

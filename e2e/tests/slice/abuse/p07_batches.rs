@@ -34,10 +34,12 @@ async fn a_batch_does_not_carry_a_second_statement() {
         }
     }
     assert_eq!(gateway.site.shop.effects("behind").await, 0);
-    for statement in
-        ["SELECT 1;", "SELECT ';'", "SELECT 1 -- ; DELETE FROM orders", "SELECT 1 /* ; DELETE FROM orders */"]
-    {
+    for statement in ["SELECT 1;", "SELECT ';'", "SELECT '; DELETE FROM orders'"] {
         agent.propose("shop", statement).await.ok();
+    }
+    // A comment is where two lexers may part: it is refused, whatever is in it.
+    for statement in ["SELECT 1 -- ; DELETE FROM orders", "SELECT 1 /* ; DELETE FROM orders */"] {
+        agent.propose("shop", statement).await.is_problem(400, "bad-statement");
     }
     agent.propose("sandbox", &format!("{second};")).await.ok();
     assert_eq!(gateway.site.shop.effects("behind").await, 1);

@@ -12,9 +12,7 @@ async fn an_approval_runs_what_was_approved_and_nothing_else() {
     let gateway = Gateway::open().await;
     let (agent, grace) = (gateway.shopkeeper(), gateway.person("grace"));
     let statement = "UPDATE orders SET note = ? WHERE id = ?";
-    let proposal = |statement: &str, values: serde_json::Value| {
-        json!({"target": "shop", "statement": statement, "parameters": values})
-    };
+    let proposal = |statement: &str, values: serde_json::Value| json!({"target": "shop", "statement": statement, "parameters": values});
     let approved = agent.post("/api/v1/actions", &proposal(statement, json!(["approved", 1]))).await.held();
     gateway.until_nobody_presents(&approved).await;
     grace.approve(&approved).await.ok();
@@ -24,8 +22,8 @@ async fn an_approval_runs_what_was_approved_and_nothing_else() {
         (statement, json!(["approved", 2])),
         (statement, json!(["approved", "1"])),
         (statement, json!(["approved", 1.0])),
-        ("UPDATE orders SET note = ?1 WHERE id = ?2", json!(["approved", 1])),
-        ("UPDATE orders SET note = ? WHERE id = ? -- the same", json!(["approved", 1])),
+        ("UPDATE orders SET note = ? WHERE (id = ?)", json!(["approved", 1])),
+        ("UPDATE orders SET note = ?  WHERE id = ?", json!(["approved", 1])),
         ("update orders set note = ? where id = ?", json!(["approved", 1])),
         (" UPDATE orders SET note = ? WHERE id = ?", json!(["approved", 1])),
         ("DELETE FROM orders", json!([])),

@@ -10,9 +10,9 @@ use super::on_the_record;
 async fn a_review_is_shown_whole_and_with_one_code_everywhere() {
     let gateway = Gateway::open().await;
     let (agent, grace) = (gateway.shopkeeper(), gateway.person("grace"));
-    let padding = format!("/* {} */", "nothing to see ".repeat(20_000));
+    let padding = format!("AND '{}' <> ''", "nothing to see ".repeat(20_000));
     let long_line = format!("UPDATE orders SET note = 'seen' {} WHERE id = 1 {padding} OR 2 = 2", " ".repeat(50_000));
-    let many_lines = format!("DELETE FROM orders\n{}WHERE total > 1", "-- harmless\n".repeat(10_000));
+    let many_lines = format!("DELETE FROM orders\nWHERE note <> '{}'\nOR total > 1", "harmless\n".repeat(10_000));
     for statement in [long_line, many_lines] {
         let held = gateway.hold(&agent, &statement).await;
         let shown = grace.review(&held).await.ok();

@@ -40,20 +40,25 @@ async fn nothing_in_a_review_is_hidden_or_disguised() {
     let statement = "DELETE FROM orders WHERE note = ?";
     for trick in TRICKS {
         let (value, reason) = (format!("a{trick}b"), format!("because{trick}of it"));
-        let commented = format!("{statement} -- {trick} 1 = id");
-        let held = hold(&gateway, &commented, &value, &reason).await;
+        let quoted = format!("{statement} OR note = '{trick} 1 = id'");
+        let held = hold(&gateway, &quoted, &value, &reason).await;
         let shown = gateway.person("grace").review(&held).await.ok();
         let escaped = format!("\\u{{{:x}}}", u32::from(trick));
         for part in ["statement", "reason", "parameters"] {
-            let text = shown[part].as_str().map_or_else(|| shown[part][0].as_str().expect("text"), |text| text);
+            let text = shown[part].as_str().unwrap_or_else(|| shown[part][0].as_str().expect("text"));
             assert_eq!(hides(text), None, "{escaped} in {part}: {text:?}");
             assert!(text.contains(&escaped), "{escaped} in {part}: {text:?}");
         }
         assert_eq!(shown["had_hidden_characters"], true, "{shown}");
         gateway.person("grace").reject(&held).await.ok();
     }
-    let held =
-        hold(&gateway, "DELETE FROM orders -- \u{202e}\u{1b}[2K\r?", "\u{1b}]0;x\u{7}", "\u{9b}31m\u{200b}").await;
+    let held = hold(
+        &gateway,
+        "DELETE FROM orders WHERE note = ? OR note = '\u{202e}\u{1b}[2K\r?'",
+        "\u{1b}]0;x\u{7}",
+        "\u{9b}31m\u{200b}",
+    )
+    .await;
     for person in ["grace", "ada"] {
         let told = gateway.cli_as(person, &["reviews", "show", &held.review]).await.ok().stdout;
         assert_eq!(hides(&told), None, "{told:?}");
@@ -72,8 +77,8 @@ async fn nothing_in_a_review_is_hidden_or_disguised() {
 #[tokio::test]
 async fn actors_text_does_not_pass_for_an_escape() {
     let gateway = Gateway::open().await;
-    let held = hold(&gateway, "DELETE FROM orders WHERE note = ? -- \\u{202e}", "\\", "\\n").await;
+    let held = hold(&gateway, "DELETE FROM orders WHERE note = ? OR note = '\\u{202e}'", "\\", "\\n").await;
     let shown = gateway.person("grace").review(&held).await.ok();
-    assert_eq!(shown["statement"], "DELETE FROM orders WHERE note = ? -- \\\\u{202e}");
+    assert_eq!(shown["statement"], "DELETE FROM orders WHERE note = ? OR note = '\\\\u{202e}'");
     assert_eq!(shown["had_hidden_characters"], false);
 }

@@ -173,6 +173,25 @@ fn one_call_is_one_statement_within_limits() {
 }
 
 #[test]
+fn a_long_chain_ends_in_an_answer_on_a_small_stack() {
+    let chains = [
+        format!("SELECT {}1", "1+".repeat(300_000)),
+        format!("SELECT {}1", "1+".repeat(3_900)),
+        format!("SELECT 1 WHERE {}1", "1 AND ".repeat(1_900)),
+        format!("SELECT {}1", "NOT ".repeat(3_900)),
+        format!("SELECT 1{}", " UNION SELECT 1".repeat(1_900)),
+        format!("SELECT id FROM orders WHERE id IN (0{})", ",1".repeat(100_000)),
+        format!("SELECT 1{}", "||'x'".repeat(1_900)),
+    ];
+    for text in chains {
+        let on_a_small_stack = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {
+            classify(&text, &catalog()).map_or((), drop);
+        });
+        on_a_small_stack.unwrap().join().unwrap();
+    }
+}
+
+#[test]
 fn names_are_bound_to_what_they_are_now() {
     let meaning = classify("SELECT id FROM orders", &catalog()).unwrap();
     assert_eq!(meaning.bound, [Bound { name: "table orders".to_owned(), identity: "root of orders".to_owned() }]);
