@@ -28,7 +28,7 @@ async fn a_kill_under_load_loses_nothing_and_repeats_nothing() {
     let mut stories = Vec::new();
     for round in 0..rounds {
         let load = load(&gateway, round, random.number());
-        tokio::time::sleep(random.moment(Duration::from_millis(1_500))).await;
+        tokio::time::sleep(random.moment(Duration::from_millis(1_000))).await;
         let site = gateway.kill().await;
         stories.extend(load.join_all().await);
         let ran = site.verify(&[]).await;

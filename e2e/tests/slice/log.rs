@@ -244,6 +244,23 @@ async fn the_last_record_torn_after_the_last_checkpoint_is_cut_too() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_torn_by_a_full_disk_is_cut_and_the_log_verifies_again() {
+    let mut site = killed_behind_a_read().await;
+    let notes = fs::read_to_string(site.log().path("checkpoints")).expect("checkpoints can be read");
+    let newest = notes.trim_end_matches("\n-----\n").rfind("\n-----\n").expect("two checkpoints") + 7;
+    let kept = e2e::site::Kept::of(&site.path("data"));
+    for cut in [newest + 3, newest + 40, newest + 90, notes.len() - 30, notes.len() - 3] {
+        kept.put_back(&site.path("data"));
+        fs::write(site.log().path("checkpoints"), &notes[..cut]).expect("checkpoints can be written");
+        let gateway = site.serve().await;
+        gateway.shopkeeper().propose("shop", "SELECT 1").await.ok();
+        gateway.until_signed().await;
+        site = gateway.restarted().await.stop().await;
+        site.verify(&[]).await.ok();
+    }
+}
+
+#[tokio::test]
 async fn a_log_that_cannot_be_opened_refuses_the_start() {
     let site = Site::new().await;
     fs::rename(site.path("data/log"), site.path("data/kept")).expect("the log can be moved");

@@ -295,7 +295,7 @@ async fn who_hangs_up_leaves_log_and_store_at_one() {
     let mut random = Random::seeded("hanging up");
     let (agent, grace) = (gateway.shopkeeper(), gateway.person("grace"));
     let mut given = 0;
-    for round in 0..20 {
+    for round in 0..12 {
         let held = gateway.hold(&agent, &insert(&format!("hung up {round}"))).await;
         let (verdict, state) = if round % 2 == 0 { ("approve", "approved") } else { ("reject", "rejected") };
         hang_up(&gateway, &grace, &held, verdict, random.moment(Duration::from_millis(120))).await;
@@ -307,7 +307,7 @@ async fn who_hangs_up_leaves_log_and_store_at_one() {
         assert_eq!(grace.state(&held).await, state);
         given += usize::from(second.status == 409);
     }
-    println!("{given} of 20 verdicts counted although their callers hung up");
+    println!("{given} of 12 verdicts counted although their callers hung up");
     let before = seen(&gateway).await;
     let site = gateway.stop().await;
     site.delete_store();

@@ -48,6 +48,10 @@ async fn a_waiting_action_does_not_run_on_what_was_altered_while_it_waited() {
     assert_eq!(gateway.site.shop.effects("altered").await, 0);
     let refused = until("the drift is on the record", async || gateway.site.log().of_kind("refused").pop()).await;
     assert_eq!(refused.text("refusal"), "drifted");
+    // Put back as it was within the time of the approval, it is what was approved.
     gateway.site.shop.execute("DROP TRIGGER trap").await;
+    gateway.until_nobody_presents(&held).await;
+    agent.resume(&held, "30s").await.ok();
+    assert_eq!(gateway.site.shop.effects("altered").await, 1);
     agent.propose("sandbox", &insert("the neighbour")).await.ok();
 }
