@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Asks until there is an answer. Fails after [`LIMIT`], naming what was waited for.
+/// Asks until there is an answer. Fails after a limit, naming what was waited for.
 pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {

@@ -1,5 +1,5 @@
 //! Upstreams: what targets are. An action's bytes go there only by `send(Clearance)`, by value; the gateway's own
-//! questions only as a [`Courtesy`] of constant text.
+//! questions only as a courtesy of constant text.
 
 pub mod gateway;
 pub mod sqlite;
