@@ -9,7 +9,7 @@ use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use enforcement::{Enforcement, GivenVerdict, PROBLEM_JSON, Problem, RecordFilter};
+use enforcement::{Enforcement, GivenVerdict, Problem, RecordFilter};
 use futures_util::Stream;
 use model::{Channel, PrincipalKind, ReviewId, Standing, Strength, VerdictKind, limit};
 use serde::{Deserialize, Serialize};
@@ -88,29 +88,6 @@ struct PrincipalsQuery {
     kind: Option<String>,
 }
 
-/// A problem on its way out.
-#[derive(Debug)]
-struct Told(Problem);
-
-impl<T: Into<Problem>> From<T> for Told {
-    fn from(problem: T) -> Self {
-        Self(problem.into())
-    }
-}
-
-impl IntoResponse for Told {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self.0.body())).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        response
-    }
-}
-
-fn unavailable(error: impl ToString) -> Told {
-    Told(Problem::unavailable(error))
-}
-
 impl Console {
     /// The console of this node.
     #[must_use]
@@ -139,7 +116,7 @@ impl Console {
     }
 
     /// Who calls; people only. Agents and pipelines have nothing to do here (invariant 8).
-    async fn person(&self, headers: &HeaderMap) -> Result<Standing, Told> {
+    async fn person(&self, headers: &HeaderMap) -> Result<Standing, Problem> {
         let caller = self.caller(headers).await?;
         if caller.actor.principal.kind != PrincipalKind::Person {
             return Err(Problem::new(
@@ -147,13 +124,12 @@ impl Console {
                 "people-only",
                 "agents and pipelines have nothing to do here",
                 "ask a person",
-            )
-            .into());
+            ));
         }
         Ok(caller)
     }
 
-    async fn caller(&self, headers: &HeaderMap) -> Result<Standing, Told> {
+    async fn caller(&self, headers: &HeaderMap) -> Result<Standing, Problem> {
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         Ok(self.enforcement.authenticate_header(header).await?)
     }
@@ -168,7 +144,7 @@ async fn reviews(
     State(console): State<Console>,
     headers: HeaderMap,
     Query(query): Query<ReviewsQuery>,
-) -> Result<Response, Told> {
+) -> Result<Response, Problem> {
     let person = console.person(&headers).await?;
     let open = query.state.as_deref() != Some("all");
     let mut before: Option<ReviewId> = match query.before {
@@ -178,7 +154,7 @@ async fn reviews(
     let (mut items, mut next) = (Vec::new(), None);
     // Reviews that do not concern the caller are passed over; a page never costs more than a few reads.
     for _ in 0..PAGES {
-        let rows = console.enforcement.store().reviews(open, before, PAGE).await.map_err(unavailable)?;
+        let rows = console.enforcement.store().reviews(open, before, PAGE).await.map_err(Problem::unavailable)?;
         let last = rows.last().map(|row| row.review.case.id);
         for row in rows.iter().filter(|row| view::concerns(&row.review, &person)) {
             items.push(view::summary(row));
@@ -197,15 +173,19 @@ async fn reviews(
 #[utoipa::path(get, path = "/api/v1/reviews/{id}", tag = "reviews", params(("id" = String, Path)), responses(
     (status = 200, body = ReviewView), (status = 404, description = "No such review, or it does not concern you"),
 ))]
-async fn review(State(console): State<Console>, headers: HeaderMap, Path(id): Path<String>) -> Result<Response, Told> {
+async fn review(
+    State(console): State<Console>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let person = console.person(&headers).await?;
     let id: ReviewId = id.parse().map_err(|_| Problem::not_found("review"))?;
-    let row = console.enforcement.store().review(id).await.map_err(unavailable)?;
+    let row = console.enforcement.store().review(id).await.map_err(Problem::unavailable)?;
     let row = row.filter(|row| view::concerns(&row.review, &person)).ok_or_else(|| Problem::not_found("review"))?;
-    console.enforcement.record_reveal(id, person.actor.principal.id).await.map_err(unavailable)?;
+    console.enforcement.record_reveal(id, person.actor.principal.id).await.map_err(Problem::unavailable)?;
     let mut ids: Vec<_> = row.review.case.action.actor.lineage.people().collect();
     ids.extend(row.review.state.verdicts.iter().map(|verdict| verdict.reviewer));
-    let people = console.enforcement.store().standings(ids).await.map_err(unavailable)?;
+    let people = console.enforcement.store().standings(ids).await.map_err(Problem::unavailable)?;
     Ok(Json(view::whole(&row, &people)).into_response())
 }
 
@@ -221,18 +201,18 @@ async fn verdict(
     headers: HeaderMap,
     Path(id): Path<String>,
     Json(body): Json<VerdictBody>,
-) -> Result<Response, Told> {
+) -> Result<Response, Problem> {
     let person = console.person(&headers).await?;
     let review: ReviewId = id.parse().map_err(|_| Problem::not_found("review"))?;
-    let row = console.enforcement.store().review(review).await.map_err(unavailable)?;
+    let row = console.enforcement.store().review(review).await.map_err(Problem::unavailable)?;
     let row = row.filter(|row| view::concerns(&row.review, &person)).ok_or_else(|| Problem::not_found("review"))?;
     if !row.review.case.code().to_string().eq_ignore_ascii_case(body.code.trim()) {
         let hint = "compare the code with the one you were shown, and look at the review again";
-        return Err(Problem::new(409, "other-code", "the code is not this review's", hint).into());
+        return Err(Problem::new(409, "other-code", "the code is not this review's", hint));
     }
     if body.channel == Channel::Console {
         let hint = "verdicts by this call come from the command line (`cli`) or a program (`api`)";
-        return Err(Problem::new(400, "bad-channel", "`console` is not a channel of this call", hint).into());
+        return Err(Problem::new(400, "bad-channel", "`console` is not a channel of this call", hint));
     }
     let given = GivenVerdict {
         review,
@@ -253,7 +233,7 @@ async fn withdraw(
     State(console): State<Console>,
     headers: HeaderMap,
     Path(id): Path<String>,
-) -> Result<Response, Told> {
+) -> Result<Response, Problem> {
     let caller = console.caller(&headers).await?;
     let review: ReviewId = id.parse().map_err(|_| Problem::not_found("review"))?;
     let row = console.enforcement.withdraw(review, caller.actor.principal.id).await?;
@@ -267,15 +247,15 @@ async fn principals(
     State(console): State<Console>,
     headers: HeaderMap,
     Query(query): Query<PrincipalsQuery>,
-) -> Result<Response, Told> {
+) -> Result<Response, Problem> {
     console.person(&headers).await?;
     let kind = match query.kind.as_deref() {
         None | Some("agent") => PrincipalKind::Agent,
         Some("person") => PrincipalKind::Person,
         Some("pipeline") => PrincipalKind::Pipeline,
-        Some(_) => return Err(Problem::not_found("kind of principal").into()),
+        Some(_) => return Err(Problem::not_found("kind of principal")),
     };
-    let found = console.enforcement.store().principals(kind).await.map_err(unavailable)?;
+    let found = console.enforcement.store().principals(kind).await.map_err(Problem::unavailable)?;
     let items: Vec<Value> = found.iter().map(view::principal).collect();
     Ok(Json(Page { items, next: None }).into_response())
 }
@@ -291,11 +271,11 @@ async fn records(
     State(console): State<Console>,
     headers: HeaderMap,
     Query(query): Query<RecordsQuery>,
-) -> Result<Response, Told> {
+) -> Result<Response, Problem> {
     console.person(&headers).await?;
     let limit = query.limit.unwrap_or(PAGE).clamp(1, 500);
     let filter = RecordFilter { kind: query.kind, names: query.names, before: query.before, limit };
-    let found = console.enforcement.search().find(&filter).await.map_err(unavailable)?;
+    let found = console.enforcement.search().find(&filter).await.map_err(Problem::unavailable)?;
     let full = found.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let next = found.last().filter(|_| full).map(|last| last.index.to_string());
     let items: Vec<RecordView> = found.into_iter().map(RecordView::from).collect();
@@ -306,9 +286,13 @@ async fn records(
 #[utoipa::path(get, path = "/api/v1/records/{index}", tag = "records", params(("index" = u64, Path)), responses(
     (status = 200, body = RecordView), (status = 404, description = "No such record, or not under a checkpoint yet"),
 ))]
-async fn record(State(console): State<Console>, headers: HeaderMap, Path(index): Path<u64>) -> Result<Response, Told> {
+async fn record(
+    State(console): State<Console>,
+    headers: HeaderMap,
+    Path(index): Path<u64>,
+) -> Result<Response, Problem> {
     console.person(&headers).await?;
-    let proven = console.enforcement.prove(index).await.map_err(unavailable)?;
+    let proven = console.enforcement.prove(index).await.map_err(Problem::unavailable)?;
     let proven = proven.ok_or_else(|| Problem::not_found("record under a checkpoint"))?;
     Ok(Json(RecordView::from(proven)).into_response())
 }
@@ -317,8 +301,8 @@ async fn record(State(console): State<Console>, headers: HeaderMap, Path(index):
 #[utoipa::path(get, path = "/api/v1/checkpoints/latest", tag = "records", responses(
     (status = 200, description = "A signed note", body = String), (status = 404, description = "Nothing is signed yet"),
 ))]
-async fn checkpoint(State(console): State<Console>) -> Result<Response, Told> {
-    let note = console.enforcement.checkpoint().await.map_err(unavailable)?;
+async fn checkpoint(State(console): State<Console>) -> Result<Response, Problem> {
+    let note = console.enforcement.checkpoint().await.map_err(Problem::unavailable)?;
     let note = note.ok_or_else(|| Problem::not_found("checkpoint yet"))?;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, plain)], note).into_response())
@@ -327,7 +311,7 @@ async fn checkpoint(State(console): State<Console>) -> Result<Response, Told> {
 /// What happens to reviews from now on, as server-sent events: `review-opened`, `review-moved`. A client that falls
 /// behind gets `behind` and should list again.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", responses((status = 200, description = "An event stream")))]
-async fn events(State(console): State<Console>, headers: HeaderMap) -> Result<Response, Told> {
+async fn events(State(console): State<Console>, headers: HeaderMap) -> Result<Response, Problem> {
     let person = console.person(&headers).await?;
     Ok(Sse::new(stream(console, person)).keep_alive(KeepAlive::default()).into_response())
 }

@@ -14,7 +14,7 @@ mod writer;
 pub use directory::{AuthenticationFailed, Minted, NewAgent, NewPerson};
 pub use enforcement::{Cut, Enforcement, Event, Settings, Startup};
 pub use log::{LogError, Proven, ReadRecord};
-pub use problem::{PROBLEM_JSON, Problem};
+pub use problem::Problem;
 pub use session::{HeldNotice, Session, Settlement};
 pub use settle::{GivenVerdict, SettleError};
 pub use store::{FoundRecord, Proposal as StoredProposal, RecordFilter, ReviewRow, StoreError};

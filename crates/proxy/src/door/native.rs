@@ -7,13 +7,13 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Json, Router};
-use enforcement::{Enforcement, HeldNotice, PROBLEM_JSON, Problem};
+use enforcement::{Enforcement, HeldNotice, Problem};
 use model::{ActionId, Duration, Name, Standing, limit};
 use protocol::native::message::{BadProposal, LONGEST_WAIT, Proposal};
 use protocol::native::result::Rows;
@@ -96,29 +96,6 @@ impl From<&HeldNotice> for ReviewNotice {
             expires_at: held.expires_at.to_string(),
             groups: held.groups.iter().map(ToString::to_string).collect(),
         }
-    }
-}
-
-/// A problem on its way out.
-#[derive(Debug)]
-pub struct Told(Problem);
-
-impl<T: Into<Problem>> From<T> for Told {
-    fn from(problem: T) -> Self {
-        Self(problem.into())
-    }
-}
-
-impl IntoResponse for Told {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self.0.body())).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Bearer realm=\"countersign\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
-        }
-        response
     }
 }
 
@@ -208,11 +185,11 @@ impl NativeDoor {
         (status = 503, description = "The log or the store cannot take it: nothing ran"),
     )
 )]
-async fn propose(State(door): State<NativeDoor>, headers: HeaderMap, body: Bytes) -> Result<Response, Told> {
+async fn propose(State(door): State<NativeDoor>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
     let standing = door.authenticate(&headers).await?;
     let proposal = Proposal::parse(&body).map_err(|bad| bad_proposal(&bad))?;
     let wait = proposal.waits().map_err(|bad| bad_proposal(&bad))?;
-    Ok(conversation::propose(&door, standing, proposal, wait).await?)
+    conversation::propose(&door, standing, proposal, wait).await
 }
 
 /// Fetches an action, waiting for its review if asked to. Only its actor may.
@@ -234,7 +211,7 @@ async fn fetch(
     headers: HeaderMap,
     Path(id): Path<String>,
     Query(query): Query<WaitQuery>,
-) -> Result<Response, Told> {
+) -> Result<Response, Problem> {
     let standing = door.authenticate(&headers).await?;
     let wait = match query.wait {
         None => Duration::from_secs(0),
@@ -244,7 +221,7 @@ async fn fetch(
         }
     };
     let id = id.parse().map_err(|_| not_found())?;
-    Ok(conversation::fetch(&door, standing, id, wait).await?)
+    conversation::fetch(&door, standing, id, wait).await
 }
 
 fn not_found() -> Problem {
