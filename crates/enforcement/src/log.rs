@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use audit::{
     Appender, BadFrame, Checkpoint, Committed, FRAME_HEADER, Frame, MissingHash, VerifyingKey, inclusion_proof,
-    leaf_hash, root_of, stored_count, stored_index, verify_inclusion,
+    leaf_hash, notes, root_of, stored_count, stored_index, verify_inclusion, whole_notes,
 };
 use model::{Digest, Timestamp};
 
@@ -216,16 +216,6 @@ fn read_frame(file: &mut File) -> io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// The notes that were written whole: a crash may leave a piece of one at the end.
-fn whole_notes(text: &str) -> &str {
-    text.rfind(NOTE_END).and_then(|at| text.get(..at + NOTE_END.len())).unwrap_or("")
-}
-
-/// The signed notes of a checkpoints file, in order.
-fn notes(text: &str) -> impl Iterator<Item = &str> {
-    text.split(NOTE_END).map(|note| note.trim_start_matches('\n')).filter(|note| note.contains("\n\n"))
-}
-
 /// Reads records behind those that the derived files know, and grows the derived files.
 #[derive(Debug)]
 pub(crate) struct Tail {
@@ -321,8 +311,6 @@ pub(crate) const RECORDS: &str = "records";
 pub(crate) const OFFSETS: &str = "offsets";
 pub(crate) const HASHES: &str = "hashes";
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
-/// Stands behind each note in the checkpoints file.
-pub(crate) const NOTE_END: &str = "\n-----\n";
 const CHUNK: usize = 1 << 20;
 
 #[cfg(test)]
