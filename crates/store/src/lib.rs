@@ -1,6 +1,6 @@
 //! The store: the log's projection plus claims, in SQLite (WAL). Changes are applied by compare-and-swap, so that of two
-//! callers one wins and the other is told. It orders nothing and decides nothing; the log is the truth.
-//! PostgreSQL will implement the same methods; nothing above this crate sees SQL.
+//! callers one wins and the other is told. It orders nothing and decides nothing; the log is the truth. Nothing above
+//! this crate sees its SQL.
 
 mod directory;
 mod proposals;

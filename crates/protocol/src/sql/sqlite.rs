@@ -190,8 +190,7 @@ impl Reading<'_> {
 
     /// What a write reads beside the table it writes.
     fn rest(&mut self, statement: &Statement, written: Option<&ObjectName>) {
-        let whole = visit_queries(statement);
-        if whole {
+        if holds_a_writing_query(statement) {
             return self.unknown();
         }
         self.read_tables(statement, written, Facts::default());
@@ -350,7 +349,7 @@ fn only_reads(query: &Query) -> bool {
 }
 
 /// Whether the statement holds a query that does more than read.
-fn visit_queries(statement: &Statement) -> bool {
+fn holds_a_writing_query(statement: &Statement) -> bool {
     let flow = sqlparser::ast::visit_statements(statement, |inner| match inner {
         Statement::Query(query) if !only_reads(query) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
