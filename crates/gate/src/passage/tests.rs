@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::testing::{Failure, OPENING, RULES, World, change, node, person, presented, run, target};
-use model::{Duration, Lineage, Outcome, TargetVersion, Verb, VerdictKind, sha256};
+use crate::{Claim, Presenter, RefusalKind};
+use model::{Duration, Lineage, Outcome, TargetVersion, Verb, VerdictKind, limit, sha256};
 use serde_json::json;
 
 const RELEASE: [&str; 5] = ["refresh review", "persist claimed", "record released", "persist run", "forward"];
