@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use enforcement::{Enforcement, HeldNotice, Problem, Session, Settlement, StoredProposal};
 use gate::{Clearance, Payload, Phase, Presented, Refusal, RunEnd};
 use model::{
-    ActionId, DataClass, Duration, Parameter, ReviewId, SessionState, Standing, Statement, Target, TargetKind,
+    ActionId, DataClass, Duration, Parameter, ReviewId, Run, SessionState, Standing, Statement, Target, TargetKind,
 };
 use protocol::native::action::GatewayOperation;
 use protocol::native::message::Proposal;
@@ -86,7 +86,7 @@ pub(super) async fn fetch(
             converse(door, standing, (id, read(door, proposal).await?, Some(review)), wait).await
         }
         Phase::Claimed { .. } => {
-            let state = row.run.map_or("uncertain".to_owned(), |run| run.state);
+            let state = row.run.map_or(Run::Uncertain, |run| run.state);
             Ok(told(id, &json!({"status": state, "detail": "its result is no longer kept"}).to_string()))
         }
         Phase::Ended { outcome, why, .. } => {
