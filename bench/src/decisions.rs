@@ -100,7 +100,8 @@ pub fn presented(operations: Vec<Operation>) -> Presented {
         state: Arc::new(SessionState::default()),
         reveal: BTreeSet::new(),
         reason: String::new(),
-        cannot_wait: None,
+        purpose: model::Purpose::Run,
+        obstacle: None,
         payload: Payload(vec![1]),
     }
 }

@@ -94,6 +94,7 @@ impl From<Refusal> for Problem {
             RefusalKind::Withdrawn => (409, "withdrawn"),
             RefusalKind::Drifted => (409, "drifted"),
             RefusalKind::CannotWait => (409, "cannot-wait"),
+            RefusalKind::Unsupported => (400, "unsupported"),
             RefusalKind::TooManyReviews => (429, "too-many-reviews"),
             RefusalKind::Unavailable => (503, "unavailable"),
         };

@@ -142,6 +142,16 @@ impl Journal {
         self.executed(digest, (statement, decision), now).finish()
     }
 
+    /// Like `execute`, for a statement that is only prepared.
+    pub(crate) fn prepare(
+        &mut self,
+        digest: &Digest,
+        (statement, decision): (u64, u64),
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
+        self.executed(digest, (statement, decision), now).token("purpose", "prepare").finish()
+    }
+
     /// Like `execute`, with the bound values and the state: for everything that is not a plain read.
     pub(crate) fn execute_whole(
         &mut self,

@@ -20,7 +20,7 @@ use model::{
 };
 use policy::PolicySet;
 
-pub use step::{Epoch, Fresh, Need, Payload, Presented, Refresh, RunEnd, Step};
+pub use step::{Epoch, Fresh, Need, Obstacle, Payload, Presented, Refresh, RunEnd, Step};
 
 use bearing::Bearing;
 use opening::Found;
@@ -137,6 +137,12 @@ impl Passage {
     #[must_use]
     pub const fn target(&self) -> &Arc<Target> {
         &self.bearing.target
+    }
+
+    /// The version of what decisions rest on, as of the last refresh.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.bearing.epoch
     }
 
     /// The policy as of the last refresh.

@@ -18,7 +18,7 @@ mod target;
 mod time;
 mod visible;
 
-pub use action::{Action, Bound, Format, Parameter, SessionState, Statement};
+pub use action::{Action, Bound, Format, Parameter, Purpose, SessionState, Statement};
 pub use base32::InvalidText;
 pub use cell::{Cell, DataClass, InvalidClass, Provenance, Span};
 pub use decision::{Decision, DenyReason, Explained, Requirement, RuleHash, RuleRef, Verdicts};

@@ -100,6 +100,8 @@ verbs! {
     SqlShow = "sql.show" in [Read];
     /// Reads rows.
     SqlSelect = "sql.select" in [Read];
+    /// Reads rows through a view, row policies or a foreign server: code that is not looked into runs.
+    SqlSelectView = "sql.select_view" in [Read];
     /// Reads classified columns without a bound.
     SqlSelectUnbounded = "sql.select_unbounded" in [Read, Export];
     /// Plans a statement without running it.

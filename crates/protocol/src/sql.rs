@@ -30,7 +30,7 @@ pub struct Table {
     pub identity: String,
     /// Triggers on it: code that runs when it is written.
     pub triggers: Vec<String>,
-    /// Whether it is a view, whose query reads other tables.
+    /// Whether reading it runs code of its own, or reads elsewhere: a view, row policies, a foreign server.
     pub is_view: bool,
     /// Rows as the catalog's statistics have it.
     pub estimated_rows: Option<i64>,
@@ -48,6 +48,10 @@ pub struct Meaning {
     /// Whether rows of several queries are put together: then the upstream's account of where a column comes from names
     /// only one of them, and proves nothing.
     pub compound: bool,
+    /// How many statements the text holds.
+    pub statements: usize,
+    /// Whether a statement gives another one a name for later texts.
+    pub prepares: bool,
     /// How many values its placeholders take.
     pub placeholders: usize,
 }

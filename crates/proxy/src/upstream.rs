@@ -2,6 +2,7 @@
 //! questions only as a courtesy of constant text.
 
 pub mod gateway;
+pub mod postgres;
 pub mod sqlite;
 
 use model::{DataClass, Run};

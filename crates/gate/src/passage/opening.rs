@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
-    Decision, DenyReason, Digest, GroupName, Operation, PresenterId, PrincipalId, Requirement, ReviewId, Standing,
-    Timestamp, limit,
+    Decision, DenyReason, Digest, GroupName, Operation, PresenterId, PrincipalId, Purpose, Requirement, ReviewId,
+    Standing, Timestamp, limit,
 };
 
-use super::{Held, Kept, Need, Passage, Presented, Refresh, State, Step};
+use super::{Held, Kept, Need, Obstacle, Passage, Presented, Refresh, State, Step};
 use crate::{Case, Change, Presenter, Refusal, RefusalKind, Review, is_reachable};
 
 /// What was found when an action that needs people was looked up.
@@ -26,17 +26,23 @@ impl Passage {
             None => (Arc::new(self.bearing.decide(&presented.statement.operations, now)), None),
         };
         let digest = self.digest(&presented);
-        match &*decision {
-            Decision::Allow(_) => self.clear(presented, digest, (&decision, record), now),
-            Decision::Deny(reason, explained) => {
+        match (&*decision, presented.obstacle) {
+            (Decision::Deny(reason, explained), _) => {
                 let refusal = Refusal::denied(reason, explained);
                 self.refuse((&presented, &digest), refusal, &decision, now);
             }
-            Decision::Review(..) if presented.cannot_wait.is_some() => {
-                let refusal = Refusal::cannot_wait(presented.cannot_wait.unwrap_or(""));
-                self.refuse((&presented, &digest), refusal, &decision, now);
+            (_, Some(Obstacle::Unsupported(what))) => {
+                self.refuse((&presented, &digest), Refusal::unsupported(what), &decision, now);
             }
-            Decision::Review(requirements, _) => {
+            (Decision::Allow(_), _) => self.clear(presented, digest, (&decision, record), now),
+            // What is only prepared does not run: people are asked when it is to.
+            (Decision::Review(..), _) if presented.purpose == Purpose::Prepare => {
+                self.clear(presented, digest, (&decision, record), now);
+            }
+            (Decision::Review(..), Some(Obstacle::CannotWait(wherein))) => {
+                self.refuse((&presented, &digest), Refusal::cannot_wait(wherein), &decision, now);
+            }
+            (Decision::Review(requirements, _), None) => {
                 let groups = groups_of(requirements);
                 let state = State::Opening(presented, requirements.clone(), digest);
                 self.refresh(state, Refresh::Opening { digest, groups });
@@ -67,10 +73,11 @@ impl Passage {
         };
         let plain = !presented.statement.operations.is_empty()
             && presented.statement.operations.iter().all(|operation| operation.verb.is_plain_read());
-        let (entry, need) = if plain {
-            (self.journal.execute(&digest, (statement, decision), now), Need::Staged)
-        } else {
-            (self.journal.execute_whole(&presented, &digest, (statement, decision), now), Need::Recorded)
+        let at = (statement, decision);
+        let (entry, need) = match presented.purpose {
+            Purpose::Prepare => (self.journal.prepare(&digest, at, now), Need::Staged),
+            Purpose::Run if plain => (self.journal.execute(&digest, at, now), Need::Staged),
+            Purpose::Run => (self.journal.execute_whole(&presented, &digest, at, now), Need::Recorded),
         };
         self.record(entry, need, State::Clearing(presented, digest, need));
     }

@@ -18,7 +18,10 @@ impl Reading<'_> {
             // The empty statement.
             Node::None => self.on_target(Verb::SqlHousekeep),
             Node::ExplainStmt(explain) => self.explain(explain),
-            Node::PrepareStmt(prepare) => self.statement_inside(prepare.query()),
+            Node::PrepareStmt(prepare) => {
+                self.meaning.prepares = true;
+                self.statement_inside(prepare.query());
+            }
             Node::DeclareCursorStmt(declare) => self.statement_inside(declare.query()),
             Node::CreateTableAsStmt(create) => self.create_as(create),
             Node::ViewStmt(view) => {

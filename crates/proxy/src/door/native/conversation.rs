@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use enforcement::{Enforcement, HeldNotice, Problem, Session, Settlement, StoredProposal};
 use gate::{Clearance, Payload, Phase, Presented, Refusal, RunEnd};
 use model::{
-    ActionId, DataClass, Duration, Parameter, ReviewId, Run, SessionState, Standing, Statement, Target, TargetKind,
+    ActionId, Duration, Parameter, Purpose, ReviewId, Run, SessionState, Standing, Statement, Target, TargetKind,
 };
 use protocol::native::action::GatewayOperation;
 use protocol::native::message::Proposal;
@@ -180,7 +180,8 @@ async fn converse_on(
         state: Arc::clone(&state),
         reveal: BTreeSet::new(),
         reason: read.proposal.reason.clone(),
-        cannot_wait: None,
+        purpose: Purpose::Run,
+        obstacle: None,
         payload: Payload(read.statement.text.clone().into_bytes()),
     };
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(wait.as_millis());
@@ -267,8 +268,7 @@ async fn run(
             GatewayUpstream { enforcement: &door.0.enforcement, by }.send(clearance, operation.clone()).await
         }
         Upstream::Sqlite { file, meaning } => {
-            let classes: BTreeSet<DataClass> = read.target.classify.values().cloned().collect();
-            let hidden = session.masked_classes(&classes);
+            let hidden = session.hidden_classes();
             let request =
                 Request { target: &read.target, meaning, parameters: &read.parameters, hidden: &hidden, plain_read };
             file.send(clearance, request).await
