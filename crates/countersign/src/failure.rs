@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::terminal::shown;
+
 /// The gateway answered with a problem.
 #[derive(Debug, thiserror::Error)]
 #[error("{detail}")]
@@ -16,7 +18,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn of(body: Value) -> Self {
-        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+        let text = |name: &str| shown(body.get(name));
         let kind = text("type").rsplit(':').next().unwrap_or("").to_owned();
         Self { kind, detail: text("detail"), hint: text("hint"), body }
     }
