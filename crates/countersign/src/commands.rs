@@ -54,7 +54,7 @@ enum Command {
     /// List, show and settle reviews.
     #[command(subcommand)]
     Reviews(reviews::Reviews),
-    /// Propose an action and wait for it. Exit code: 0 ran, 3 rejected, 4 expired, 5 denied.
+    /// Propose an action and wait for it. Exit code: 0 ran, 3 rejected, 4 expired, 5 denied; 1 anything else.
     Propose(propose::Propose),
     /// Look into policies.
     #[command(subcommand)]

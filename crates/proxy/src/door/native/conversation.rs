@@ -7,7 +7,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use enforcement::{Enforcement, HeldNotice, Problem, Session, Settlement, StoredProposal};
-use gate::{Clearance, Payload, Phase, Presented, Refusal, RunEnd};
+use gate::{Clearance, Payload, Phase, Presented, Refusal, RefusalKind, RunEnd};
 use model::{
     ActionId, DataClass, Duration, Parameter, ReviewId, Run, SessionState, Standing, Statement, Target, TargetKind,
 };
@@ -232,9 +232,10 @@ async fn check_same_review(
     Err(Problem::new(409, "drifted", why, "propose it again to ask anew"))
 }
 
-/// Keeps that an action was refused for good: one with a review may still be resumed.
+/// Keeps that an action was refused for good: one with a review may still be resumed, and what failed for want of the log
+/// or the store was not refused at all.
 async fn refused(enforcement: &Enforcement, id: ActionId, refusal: &Refusal) -> Result<(), Problem> {
-    if refusal.review.is_some() {
+    if refusal.review.is_some() || refusal.kind == RefusalKind::Unavailable {
         return Ok(());
     }
     let told = json!({"status": "refused", "detail": refusal.message}).to_string();
