@@ -49,7 +49,8 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
         Place::File(path) => (target.target.name.clone(), Path::new(path)),
     });
     let native = NativeDoor::new(enforcement.clone(), files);
-    let router = native.router().merge(Console::new(enforcement).router()).merge(openapi::router());
+    let router = native.router().merge(Console::new(enforcement.clone()).router()).merge(openapi::router());
+    let router = enforcement::refuse_the_rest(router, enforcement);
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: is another gateway running?", config.listen))?;
