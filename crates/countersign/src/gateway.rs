@@ -25,9 +25,6 @@ pub(crate) struct Gateway {
 
 /// Opens log and store.
 pub(crate) async fn open(config: &Config, tasks: &mut JoinSet<()>) -> anyhow::Result<Enforcement> {
-    for folder in [Some(config.log.as_path()), config.store.parent()].into_iter().flatten() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-    }
     let settings = Settings {
         log: config.log.clone(),
         store: config.store.clone(),

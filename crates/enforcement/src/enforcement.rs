@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::follower::{Progress, follow_search, follow_tree};
-use crate::log::{LogError, LogFiles};
+use crate::log::{LogError, LogFiles, make_private};
 use crate::settle::STRIPES;
 use crate::waker::Waker;
 use crate::writer::{self, Recorder};
@@ -113,6 +113,7 @@ impl Enforcement {
     pub async fn open(settings: Settings, tasks: &mut JoinSet<()>) -> Result<Self, Startup> {
         let verifying_key = settings.key.verifying_key();
         let opened = LogFiles::open(&settings.log, &verifying_key)?;
+        settings.store.parent().map_or(Ok(()), make_private)?;
         let store = Store::open(&settings.store).await?;
         let named = store.names_records_below().await?;
         let size = opened.tree.size();
