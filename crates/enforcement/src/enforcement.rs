@@ -91,6 +91,8 @@ pub(crate) struct Node {
     /// Work that goes on when whoever asked for it has gone.
     work: Mutex<JoinSet<()>>,
     pub(crate) passphrases: Semaphore,
+    /// Revocations go one at a time.
+    pub(crate) revoking: tokio::sync::Mutex<()>,
     pub(crate) failures: Mutex<crate::directory::Failures>,
     pub(crate) events: broadcast::Sender<Event>,
     /// Presenters that left; as many as sessions that ended, so bounded by them.
@@ -147,6 +149,7 @@ impl Enforcement {
             last_stripe: Arc::default(),
             work: Mutex::default(),
             passphrases: Semaphore::new(PASSPHRASES_AT_ONCE),
+            revoking: tokio::sync::Mutex::default(),
             failures: Mutex::default(),
             events: broadcast::channel(1024).0,
             departed,
