@@ -109,12 +109,12 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(command) => command.run().await,
         Command::Init(command) => command.run(json).await,
         Command::Serve(command) => command.run().await,
-        Command::Check(command) => command.run(json),
+        Command::Check(command) => command.run(json).await,
         Command::Agent(command) => command.run(json).await,
         Command::Person(command) => command.run(json).await,
         Command::Reviews(command) => command.run(json).await,
         Command::Propose(command) => command.run(json).await,
-        Command::Policy(command) => command.run(json),
+        Command::Policy(command) => command.run(json).await,
         Command::Audit(command) => command.run(json).await,
     }
 }

@@ -389,6 +389,35 @@ async fn mistakes_in_the_configuration_are_told_with_their_place() {
     site.serve().await.shopkeeper().propose("shop", "SELECT 1").await.ok();
 }
 
+/// A class on a column that does not exist protects nothing: the target refuses everything until that is mended, and so
+/// it does when the column goes later.
+#[tokio::test]
+async fn a_class_on_no_column_is_told_and_closes_its_target() {
+    let site = Site::new().await;
+    site.check().await.ok();
+    let before = site.read("countersign.toml");
+    let line = before.lines().position(|line| line.starts_with("\"customers.card\"")).expect("it has a class") + 1;
+    let mistyped = before.replacen("\"customers.card\"", "\"Customers.Crad\"", 1);
+    site.write("countersign.toml", &mistyped);
+    wrong(&site, &format!("countersign.toml:{line}:1:"), "`customers.crad` has a class").await;
+    let gateway = site.serve().await;
+    assert!(gateway.site.read("stderr").contains("`customers.crad` has a class"), "serve did not say so");
+    let agent = gateway.shopkeeper();
+    for statement in ["SELECT card FROM customers WHERE id = 1", "SELECT 1"] {
+        let told = agent.propose("shop", statement).await.is_problem(503, "misconfigured");
+        assert!(!told.text().contains("crad"), "{told}");
+    }
+    // Another target on the same file is as it should be.
+    agent.propose("sandbox", "SELECT name FROM customers WHERE id = 1").await.ok();
+    let site = gateway.stop().await;
+    site.write("countersign.toml", &before);
+    let gateway = site.serve().await;
+    let agent = gateway.shopkeeper();
+    agent.propose("shop", "SELECT 1").await.ok();
+    gateway.site.shop.execute("ALTER TABLE customers RENAME COLUMN card TO plain").await;
+    agent.propose("shop", "SELECT plain FROM customers WHERE id = 1").await.is_problem(503, "misconfigured");
+}
+
 #[tokio::test]
 async fn mistakes_in_policies_are_told_with_their_place() {
     let mut site = Site::new().await;

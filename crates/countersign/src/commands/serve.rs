@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::WithConfig;
-use crate::{config, gateway};
+use crate::{classes, config, gateway};
 
 /// Run the gateway.
 #[derive(Debug, Args)]
@@ -24,6 +24,9 @@ impl Serve {
         let mut hangup = signal(SignalKind::hangup())?;
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let config = config::read(&self.config.config)?;
+        for mistake in classes::misplaced(&config, &self.config.config).await? {
+            tracing::error!("{mistake}");
+        }
         let mut running = gateway::start(&config).await?;
         println!("listening on http://{}", running.address);
         loop {
