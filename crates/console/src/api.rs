@@ -3,13 +3,14 @@
 
 use std::convert::Infallible;
 
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, FromRef, FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use enforcement::{Enforcement, GivenVerdict, Problem, RecordFilter};
+use enforcement::{Caller, Enforcement, GivenVerdict, OrProblem, Problem, RecordFilter};
 use futures_util::Stream;
 use model::{Channel, PrincipalKind, ReviewId, Standing, Strength, VerdictKind, limit};
 use serde::{Deserialize, Serialize};
@@ -68,9 +69,18 @@ struct Page<T> {
 #[serde(deny_unknown_fields)]
 struct ReviewsQuery {
     #[serde(default)]
-    state: Option<String>,
+    state: Listed,
     #[serde(default)]
     before: Option<String>,
+}
+
+/// Which reviews are listed.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Listed {
+    #[default]
+    Open,
+    All,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,7 +95,7 @@ struct RecordsQuery {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PrincipalsQuery {
-    kind: Option<String>,
+    kind: Option<PrincipalKind>,
 }
 
 impl Console {
@@ -114,24 +124,27 @@ impl Console {
             .layer(DefaultBodyLimit::max(8 * limit::REASON_BYTES))
             .with_state(self)
     }
+}
 
-    /// Who calls; people only. Agents and pipelines have nothing to do here (invariant 8).
-    async fn person(&self, headers: &HeaderMap) -> Result<Standing, Problem> {
-        let caller = self.caller(headers).await?;
-        if caller.actor.principal.kind != PrincipalKind::Person {
-            return Err(Problem::new(
-                403,
-                "people-only",
-                "agents and pipelines have nothing to do here",
-                "ask a person",
-            ));
-        }
-        Ok(caller)
+impl FromRef<Console> for Enforcement {
+    fn from_ref(console: &Console) -> Self {
+        console.enforcement.clone()
     }
+}
 
-    async fn caller(&self, headers: &HeaderMap) -> Result<Standing, Problem> {
-        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        Ok(self.enforcement.authenticate_header(header).await?)
+/// A person who calls. Agents and pipelines have nothing to do here (invariant 8).
+struct Person(Standing);
+
+impl FromRequestParts<Console> for Person {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Problem> {
+        let Caller(standing) = Caller::from_request_parts(parts, console).await?;
+        if standing.actor.principal.kind != PrincipalKind::Person {
+            let why = "agents and pipelines have nothing to do here";
+            return Err(Problem::new(403, "people-only", why, "ask a person"));
+        }
+        Ok(Self(standing))
     }
 }
 
@@ -141,12 +154,11 @@ impl Console {
     ("before" = Option<String>, Query, description = "a review's id: only older ones"),
 ))]
 async fn reviews(
+    Person(person): Person,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Query(query): Query<ReviewsQuery>,
+    OrProblem(Query(query)): OrProblem<Query<ReviewsQuery>>,
 ) -> Result<Response, Problem> {
-    let person = console.person(&headers).await?;
-    let open = query.state.as_deref() != Some("all");
+    let open = query.state == Listed::Open;
     let mut before: Option<ReviewId> = match query.before {
         Some(text) => Some(text.parse().map_err(|_| Problem::not_found("review"))?),
         None => None,
@@ -174,11 +186,10 @@ async fn reviews(
     (status = 200, body = ReviewView), (status = 404, description = "No such review, or it does not concern you"),
 ))]
 async fn review(
+    Person(person): Person,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
+    OrProblem(Path(id)): OrProblem<Path<String>>,
 ) -> Result<Response, Problem> {
-    let person = console.person(&headers).await?;
     let id: ReviewId = id.parse().map_err(|_| Problem::not_found("review"))?;
     let row = console.enforcement.store().review(id).await.map_err(Problem::unavailable)?;
     let row = row.filter(|row| view::concerns(&row.review, &person)).ok_or_else(|| Problem::not_found("review"))?;
@@ -197,12 +208,11 @@ async fn review(
         (status = 409, description = "The verdict does not count, and why"),
 ))]
 async fn verdict(
+    Person(person): Person,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Json(body): Json<VerdictBody>,
+    OrProblem(Path(id)): OrProblem<Path<String>>,
+    OrProblem(Json(body)): OrProblem<Json<VerdictBody>>,
 ) -> Result<Response, Problem> {
-    let person = console.person(&headers).await?;
     let review: ReviewId = id.parse().map_err(|_| Problem::not_found("review"))?;
     let row = console.enforcement.store().review(review).await.map_err(Problem::unavailable)?;
     let row = row.filter(|row| view::concerns(&row.review, &person)).ok_or_else(|| Problem::not_found("review"))?;
@@ -230,11 +240,10 @@ async fn verdict(
 #[utoipa::path(post, path = "/api/v1/reviews/{id}/withdraw", tag = "reviews", params(("id" = String, Path)),
     responses((status = 200, body = ReviewView), (status = 409, description = "It is over already")))]
 async fn withdraw(
+    Caller(caller): Caller,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
+    OrProblem(Path(id)): OrProblem<Path<String>>,
 ) -> Result<Response, Problem> {
-    let caller = console.caller(&headers).await?;
     let review: ReviewId = id.parse().map_err(|_| Problem::not_found("review"))?;
     let row = console.enforcement.withdraw(review, caller.actor.principal.id).await?;
     Ok(Json(view::summary(&row)).into_response())
@@ -244,17 +253,11 @@ async fn withdraw(
 #[utoipa::path(get, path = "/api/v1/principals", tag = "principals", responses((status = 200, body = [Object])),
     params(("kind" = Option<String>, Query, description = "`person`, `agent` (the default) or `pipeline`")))]
 async fn principals(
+    _: Person,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Query(query): Query<PrincipalsQuery>,
+    OrProblem(Query(query)): OrProblem<Query<PrincipalsQuery>>,
 ) -> Result<Response, Problem> {
-    console.person(&headers).await?;
-    let kind = match query.kind.as_deref() {
-        None | Some("agent") => PrincipalKind::Agent,
-        Some("person") => PrincipalKind::Person,
-        Some("pipeline") => PrincipalKind::Pipeline,
-        Some(_) => return Err(Problem::not_found("kind of principal")),
-    };
+    let kind = query.kind.unwrap_or(PrincipalKind::Agent);
     let found = console.enforcement.store().principals(kind).await.map_err(Problem::unavailable)?;
     let items: Vec<Value> = found.iter().map(view::principal).collect();
     Ok(Json(Page { items, next: None }).into_response())
@@ -268,11 +271,10 @@ async fn principals(
     ("limit" = Option<u32>, Query, description = "at most 500; 50 by default"),
 ))]
 async fn records(
+    _: Person,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Query(query): Query<RecordsQuery>,
+    OrProblem(Query(query)): OrProblem<Query<RecordsQuery>>,
 ) -> Result<Response, Problem> {
-    console.person(&headers).await?;
     let limit = query.limit.unwrap_or(PAGE).clamp(1, 500);
     let filter = RecordFilter { kind: query.kind, names: query.names, before: query.before, limit };
     let found = console.enforcement.search().find(&filter).await.map_err(Problem::unavailable)?;
@@ -287,11 +289,10 @@ async fn records(
     (status = 200, body = RecordView), (status = 404, description = "No such record, or not under a checkpoint yet"),
 ))]
 async fn record(
+    _: Person,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Path(index): Path<u64>,
+    OrProblem(Path(index)): OrProblem<Path<u64>>,
 ) -> Result<Response, Problem> {
-    console.person(&headers).await?;
     let proven = console.enforcement.prove(index).await.map_err(Problem::unavailable)?;
     let proven = proven.ok_or_else(|| Problem::not_found("record under a checkpoint"))?;
     Ok(Json(RecordView::from(proven)).into_response())
@@ -311,8 +312,7 @@ async fn checkpoint(State(console): State<Console>) -> Result<Response, Problem>
 /// What happens to reviews from now on, as server-sent events: `review-opened`, `review-moved`. A client that falls
 /// behind gets `behind` and should list again.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", responses((status = 200, description = "An event stream")))]
-async fn events(State(console): State<Console>, headers: HeaderMap) -> Result<Response, Problem> {
-    let person = console.person(&headers).await?;
+async fn events(Person(person): Person, State(console): State<Console>) -> Result<Response, Problem> {
     Ok(Sse::new(stream(console, person)).keep_alive(KeepAlive::default()).into_response())
 }
 

@@ -171,7 +171,7 @@ impl Config {
     }
 }
 
-fn place_of(text: &str, offset: usize) -> (usize, usize) {
+pub(crate) fn place_of(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());
     (before.matches('\n').count() + 1, column + 1)

@@ -25,9 +25,6 @@ pub(crate) struct Gateway {
 
 /// Opens log and store.
 pub(crate) async fn open(config: &Config, tasks: &mut JoinSet<()>) -> anyhow::Result<Enforcement> {
-    for folder in [Some(config.log.as_path()), config.store.parent()].into_iter().flatten() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-    }
     let settings = Settings {
         log: config.log.clone(),
         store: config.store.clone(),
@@ -49,7 +46,8 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
         Place::File(path) => (target.target.name.clone(), Path::new(path)),
     });
     let native = NativeDoor::new(enforcement.clone(), files);
-    let router = native.router().merge(Console::new(enforcement).router()).merge(openapi::router());
+    let router = native.router().merge(Console::new(enforcement.clone()).router()).merge(openapi::router());
+    let router = enforcement::refuse_the_rest(router, enforcement);
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}: is another gateway running?", config.listen))?;

@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::follower::{Progress, follow_search, follow_tree};
-use crate::log::{LogError, LogFiles};
+use crate::log::{LogError, LogFiles, make_private};
 use crate::settle::STRIPES;
 use crate::waker::Waker;
 use crate::writer::{self, Recorder};
@@ -91,6 +91,8 @@ pub(crate) struct Node {
     /// Work that goes on when whoever asked for it has gone.
     work: Mutex<JoinSet<()>>,
     pub(crate) passphrases: Semaphore,
+    /// Revocations go one at a time.
+    pub(crate) revoking: tokio::sync::Mutex<()>,
     pub(crate) failures: Mutex<crate::directory::Failures>,
     pub(crate) events: broadcast::Sender<Event>,
     /// Presenters that left; as many as sessions that ended, so bounded by them.
@@ -113,6 +115,7 @@ impl Enforcement {
     pub async fn open(settings: Settings, tasks: &mut JoinSet<()>) -> Result<Self, Startup> {
         let verifying_key = settings.key.verifying_key();
         let opened = LogFiles::open(&settings.log, &verifying_key)?;
+        settings.store.parent().map_or(Ok(()), make_private)?;
         let store = Store::open(&settings.store).await?;
         let named = store.names_records_below().await?;
         let size = opened.tree.size();
@@ -146,6 +149,7 @@ impl Enforcement {
             last_stripe: Arc::default(),
             work: Mutex::default(),
             passphrases: Semaphore::new(PASSPHRASES_AT_ONCE),
+            revoking: tokio::sync::Mutex::default(),
             failures: Mutex::default(),
             events: broadcast::channel(1024).0,
             departed,

@@ -4,6 +4,7 @@
 mod directory;
 mod enforcement;
 mod follower;
+mod http;
 mod log;
 mod problem;
 mod session;
@@ -13,6 +14,7 @@ mod writer;
 
 pub use directory::{AuthenticationFailed, Minted, NewAgent, NewPerson};
 pub use enforcement::{Cut, Enforcement, Event, Settings, Startup};
+pub use http::{Caller, OrProblem, refuse_the_rest};
 pub use log::{LogError, Proven, ReadRecord};
 pub use problem::Problem;
 pub use session::{HeldNotice, Session, Settlement};

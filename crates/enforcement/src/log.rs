@@ -3,9 +3,9 @@
 //!
 //! A torn write at the end is cut and told; a log shorter than its own checkpoint, or broken in the middle, is refused.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use audit::{
@@ -114,7 +114,7 @@ impl LogFiles {
     }
 
     pub(crate) fn appending(&self, name: &str) -> Result<File, LogError> {
-        self.io(name, OpenOptions::new().read(true).append(true).create(true).open(self.path(name)))
+        self.io(name, OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(self.path(name)))
     }
 
     /// The newest signed note, if there is one.
@@ -137,7 +137,7 @@ impl LogFiles {
     /// Opens the log, recovering what a crash left.
     pub(crate) fn open(folder: &Path, key: &VerifyingKey) -> Result<OpenedLog, LogError> {
         let files = Self { folder: folder.to_owned() };
-        files.io("", std::fs::create_dir_all(folder))?;
+        files.io("", make_private(folder))?;
         let lock = files.appending("lock")?;
         if lock.try_lock().is_err() {
             return Err(LogError::InUse(folder.to_owned()));
@@ -204,6 +204,11 @@ impl LogFiles {
         }
         Ok(Some(Proven { record, path, checkpoint: note }))
     }
+}
+
+/// Makes the folder, and those above it, for their owner alone, where there is none.
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// Reads the bytes of one frame by its own lengths, bounded by the limits of leaf and payload.

@@ -29,4 +29,4 @@ pub use principal::{Actor, GroupName, InvalidName, Lineage, Name, Owner, Princip
 pub use review::{Channel, Outcome, Run, Strength, Verdict, VerdictKind};
 pub use target::{Labels, Target, TargetKind, TargetVersion};
 pub use time::{Clock, Duration, Timestamp};
-pub use visible::{Visible, contains_hidden};
+pub use visible::{OneLine, Visible, contains_hidden};

@@ -6,13 +6,25 @@ pub mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Bound, DataClass, Operation};
+use model::{Bound, DataClass, Operation, Target};
 
 /// The tables of a target as they are now, with the classes of their columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalog {
     /// Tables and views by their name in full, lower case where the dialect folds.
     pub tables: BTreeMap<String, Table>,
+}
+
+impl Catalog {
+    /// Columns that have a class in the target's configuration and are not there: another column was meant, or it was
+    /// renamed.
+    pub fn misplaced<'a>(&'a self, target: &'a Target) -> impl Iterator<Item = &'a str> {
+        let stands = |column: &&str| {
+            let (table, column) = column.rsplit_once('.').unwrap_or(("", column));
+            self.tables.get(table).is_some_and(|table| table.classes.contains_key(column))
+        };
+        target.classify.keys().map(String::as_str).filter(move |column| !stands(column))
+    }
 }
 
 /// One table or view.

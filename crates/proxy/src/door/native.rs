@@ -9,12 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderMap, header};
+use axum::extract::{DefaultBodyLimit, FromRef, Path, Query, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use enforcement::{Enforcement, HeldNotice, Problem};
-use model::{ActionId, Duration, Name, Standing, limit};
+use enforcement::{Caller, Enforcement, HeldNotice, OrProblem, Problem};
+use model::{ActionId, Duration, Name, limit};
 use protocol::native::message::{BadProposal, LONGEST_WAIT, Proposal};
 use protocol::native::result::Rows;
 use serde::{Deserialize, Serialize};
@@ -34,6 +33,12 @@ struct Inner {
     results: Mutex<Results>,
     /// Actions that some call is about right now: an action has one conversation at a time.
     talking: Mutex<BTreeSet<ActionId>>,
+}
+
+impl FromRef<NativeDoor> for Enforcement {
+    fn from_ref(door: &NativeDoor) -> Self {
+        door.0.enforcement.clone()
+    }
 }
 
 /// The one conversation about an action; ends when it is dropped.
@@ -145,11 +150,6 @@ impl NativeDoor {
             .with_state(self)
     }
 
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<Standing, Problem> {
-        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        Ok(self.0.enforcement.authenticate_header(header).await?)
-    }
-
     /// The turn to talk about an action, unless another call has it.
     fn take_turn(&self, id: ActionId) -> Option<Turn> {
         let mut talking = self.0.talking.lock().unwrap_or_else(PoisonError::into_inner);
@@ -185,8 +185,11 @@ impl NativeDoor {
         (status = 503, description = "The log or the store cannot take it: nothing ran"),
     )
 )]
-async fn propose(State(door): State<NativeDoor>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    let standing = door.authenticate(&headers).await?;
+async fn propose(
+    Caller(standing): Caller,
+    State(door): State<NativeDoor>,
+    OrProblem(body): OrProblem<Bytes>,
+) -> Result<Response, Problem> {
     let proposal = Proposal::parse(&body).map_err(|bad| bad_proposal(&bad))?;
     let wait = proposal.waits().map_err(|bad| bad_proposal(&bad))?;
     conversation::propose(&door, standing, proposal, wait).await
@@ -207,12 +210,11 @@ async fn propose(State(door): State<NativeDoor>, headers: HeaderMap, body: Bytes
     )
 )]
 async fn fetch(
+    Caller(standing): Caller,
     State(door): State<NativeDoor>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Query(query): Query<WaitQuery>,
+    OrProblem(Path(id)): OrProblem<Path<String>>,
+    OrProblem(Query(query)): OrProblem<Query<WaitQuery>>,
 ) -> Result<Response, Problem> {
-    let standing = door.authenticate(&headers).await?;
     let wait = match query.wait {
         None => Duration::from_secs(0),
         Some(text) => {

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use enforcement::{Enforcement, HeldNotice, Problem, Session, Settlement, StoredProposal};
-use gate::{Clearance, Payload, Phase, Presented, Refusal, RunEnd};
+use gate::{Clearance, Payload, Phase, Presented, Refusal, RefusalKind, RunEnd};
 use model::{
     ActionId, Duration, Parameter, Purpose, ReviewId, Run, SessionState, Standing, Statement, Target, TargetKind,
 };
@@ -112,7 +112,7 @@ async fn read(door: &NativeDoor, proposal: Proposal) -> Result<Read, Problem> {
         }
         TargetKind::Sqlite => {
             let file = door.0.sqlite.get(&target.name).cloned().ok_or_else(unknown)?;
-            let catalog: Catalog = file.catalog(&target).await?;
+            let catalog = catalog(&file, &target).await?;
             let meaning = sqlite::classify(&proposal.statement, &catalog).map_err(|error| bad(&error))?;
             let parameters = proposal.bound_parameters().map_err(|error| bad_proposal(&error))?;
             // A reviewer must not be shown values that nothing uses, nor miss some that are NULL by default.
@@ -134,6 +134,20 @@ async fn read(door: &NativeDoor, proposal: Proposal) -> Result<Read, Problem> {
             "the agent's token is the password",
         )),
     }
+}
+
+/// The target's tables as they are now. Nothing runs while a class stands on no column: the one that was meant would come
+/// back in the clear.
+async fn catalog(file: &SqliteUpstream, target: &Target) -> Result<Catalog, Problem> {
+    let catalog = file.catalog(target).await?;
+    let misplaced: Vec<&str> = catalog.misplaced(target).collect();
+    if misplaced.is_empty() {
+        return Ok(catalog);
+    }
+    tracing::error!(target = %target.name, columns = misplaced.join(", "), "classes stand on no column: nothing runs there");
+    let why =
+        "a data class of this target's configuration stands on no column: nothing runs there until that is mended";
+    Err(Problem::new(503, "misconfigured", why, "tell an administrator: `countersign check` names the line"))
 }
 
 /// The conversation goes on to its next resting place when the caller leaves: a record is never parted from its change,
@@ -233,9 +247,10 @@ async fn check_same_review(
     Err(Problem::new(409, "drifted", why, "propose it again to ask anew"))
 }
 
-/// Keeps that an action was refused for good: one with a review may still be resumed.
+/// Keeps that an action was refused for good: one with a review may still be resumed, and what failed for want of the log
+/// or the store was not refused at all.
 async fn refused(enforcement: &Enforcement, id: ActionId, refusal: &Refusal) -> Result<(), Problem> {
-    if refusal.review.is_some() {
+    if refusal.review.is_some() || refusal.kind == RefusalKind::Unavailable {
         return Ok(());
     }
     let told = json!({"status": "refused", "detail": refusal.message}).to_string();
@@ -247,7 +262,7 @@ async fn again(read: &Read) -> Result<Option<Vec<model::Bound>>, Problem> {
     match &read.upstream {
         Upstream::Gateway(_) => Ok(None),
         Upstream::Sqlite { file, .. } => {
-            let catalog = file.catalog(&read.target).await?;
+            let catalog = catalog(file, &read.target).await?;
             let meaning = sqlite::classify(&read.proposal.statement, &catalog).unwrap_or_default();
             Ok(Some(meaning.bound))
         }
