@@ -35,7 +35,7 @@ pub(crate) async fn misplaced(config: &Config, file: &Path) -> anyhow::Result<Ve
         let named = |places: &&PlacesOfTarget| places.name == at.target.name.as_str();
         Some((at, places.target.iter().find(named)?))
     }) {
-        let Place::File(path) = &at.place;
+        let Place::File(path) = &at.place else { continue };
         let Ok(catalog) = SqliteUpstream::new(path).catalog(&at.target).await else { continue };
         for wrong in catalog.misplaced(&at.target) {
             let key = places.classify.keys().find(|key| key.get_ref().to_lowercase() == wrong);

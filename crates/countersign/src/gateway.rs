@@ -1,14 +1,14 @@
 //! Wiring: configuration to a running gateway. The routers of the doors and of the console are joined on one port.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use console::Console;
 use enforcement::{Enforcement, Settings};
-use model::TargetKind;
+use model::Name;
 use proxy::door::native::NativeDoor;
+use proxy::door::postgres::PostgresDoor;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -20,6 +20,8 @@ use crate::{keys, openapi};
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
+    /// Where targets with a listener of their own are reached.
+    pub(crate) doors: Vec<(Name, SocketAddr)>,
     pub(crate) tasks: JoinSet<()>,
 }
 
@@ -41,21 +43,35 @@ pub(crate) async fn open(config: &Config, tasks: &mut JoinSet<()>) -> anyhow::Re
 pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
     let mut tasks = JoinSet::new();
     let enforcement = open(config, &mut tasks).await?;
-    let files = config.targets.iter().filter(|target| target.target.kind == TargetKind::Sqlite);
-    let files = files.map(|target| match &target.place {
-        Place::File(path) => (target.target.name.clone(), Path::new(path)),
+    let files = config.targets.iter().filter_map(|target| match &target.place {
+        Place::File(path) => Some((target.target.name.clone(), path.as_path())),
+        Place::Here | Place::Postgres(_) => None,
     });
     let native = NativeDoor::new(enforcement.clone(), files);
     let router = native.router().merge(Console::new(enforcement.clone()).router()).merge(openapi::router());
-    let router = enforcement::refuse_the_rest(router, enforcement);
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}: is another gateway running?", config.listen))?;
+    let router = enforcement::refuse_the_rest(router, enforcement.clone());
+    let listener = listen(config.listen).await?;
     let address = listener.local_addr()?;
+    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let reviews = format!("{}/api/v1/reviews/", url.trim_end_matches('/'));
+    let mut doors = Vec::new();
+    for target in &config.targets {
+        if let Place::Postgres(place) = &target.place {
+            let listener = listen(place.listen).await?;
+            doors.push((target.target.name.clone(), listener.local_addr()?));
+            let upstream = Arc::clone(&place.upstream);
+            let door = PostgresDoor::new(enforcement.clone(), upstream, place.tls.clone(), reviews.clone());
+            tasks.spawn(door.serve(listener));
+        }
+    }
     tasks.spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the HTTP server stopped");
         }
     });
-    Ok(Gateway { address, tasks })
+    Ok(Gateway { address, doors, tasks })
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}: is another gateway running?"))
 }

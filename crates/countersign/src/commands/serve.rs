@@ -28,6 +28,9 @@ impl Serve {
             tracing::error!("{mistake}");
         }
         let mut running = gateway::start(&config).await?;
+        for (target, address) in &running.doors {
+            println!("target {target} listening on {address}");
+        }
         println!("listening on http://{}", running.address);
         loop {
             tokio::select! {
