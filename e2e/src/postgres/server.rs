@@ -58,16 +58,17 @@ impl Server {
         let folder = tempfile::Builder::new().prefix("cs-pg-").tempdir().expect("a temporary folder").keep();
         let authority = Authority::new();
         authority.write(&folder);
-        let owned = ["", "ca.pem", "server.pem", "server.key"].map(|name| folder.join(name));
+        std::fs::write(folder.join("settings"), SETTINGS.replace("FOLDER", folder.to_str().expect("UTF-8")))
+            .expect("its configuration can be written");
+        std::fs::write(folder.join("hosts"), HOSTS).expect("who may come in can be written");
         if let Some((uid, gid)) = programs::user() {
-            for path in &owned {
-                chown(path, Some(uid), Some(gid)).expect("a file can be given away");
+            for name in ["", "ca.pem", "server.pem", "server.key", "settings", "hosts"] {
+                chown(folder.join(name), Some(uid), Some(gid)).expect("a file can be given away");
             }
         }
-        initialise(&folder);
         let mut keeper = programs::as_server(Path::new("/bin/sh"));
-        keeper.args(["-c", KEEPER, "keeper"]).arg(&folder).arg(programs::server("postgres"));
-        keeper.args(["-D", "data", "-p", &port.to_string()]);
+        keeper.args(["-c", KEEPER, "keeper"]).arg(programs::server("initdb")).arg(programs::server("postgres"));
+        keeper.arg(port.to_string());
         // A group of its own: what interrupts the tests leaves it to the keeper to end the server.
         keeper.current_dir(&folder).process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut keeper = keeper.spawn().expect("a shell can be run");
@@ -91,7 +92,7 @@ impl Server {
         }
     }
 
-    /// Kills the server by SIGKILL.
+    /// Kills the server by SIGKILL, with every session of it.
     pub async fn kill(&self) {
         self.order("kill");
         let login = self.superuser("postgres");
@@ -130,7 +131,8 @@ impl Server {
             }
             let log = std::fs::read(self.folder.join("log")).unwrap_or_default();
             let new = log.get(usize::try_from(was_there).expect("a short log")..).unwrap_or_default();
-            let ended = ["could not create any TCP/IP sockets", "pre-existing shared memory", "lock file"];
+            let ended =
+                ["could not create any TCP/IP sockets", "pre-existing shared memory", "lock file", "initdb: error"];
             let text = String::from_utf8_lossy(new);
             ended.iter().any(|word| text.contains(word)).then_some(false)
         })
@@ -152,42 +154,32 @@ impl Drop for Server {
     }
 }
 
-fn initialise(folder: &Path) {
-    let mut initdb = programs::as_server(&programs::server("initdb"));
-    initdb.current_dir(folder).args(["-D", "data", "-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "trust"]);
-    let ran = initdb.args(["--no-sync", "--no-instructions"]).output().expect("initdb can be run");
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    let socket = folder.to_str().expect("UTF-8");
-    let append = |name: &str, text: &str| {
-        let file = std::fs::OpenOptions::new().append(true).open(folder.join("data").join(name));
-        file.and_then(|mut file| file.write_all(text.as_bytes())).expect("its configuration can be changed");
-    };
-    append("postgresql.conf", &SETTINGS.replace("FOLDER", socket));
-    std::fs::write(folder.join("data/pg_hba.conf"), HOSTS).expect("who may come in can be written");
-}
-
 /// Orders come a line each; the end of them is the end of the server and of its folder. A server that was killed stays
-/// this shell's child until it is waited for, so that its number is nobody else's.
+/// this shell's child until it is waited for, so that its number is nobody else's. One that has hardly begun ignores
+/// SIGQUIT and falls to SIGTERM; any other falls to SIGQUIT and ignores SIGTERM.
 const KEEPER: &str = r#"
-folder=$1
-shift
+folder=$PWD
+"$1" -D data -U postgres -E UTF8 --locale=C -A trust --no-sync --no-instructions >log 2>&1
+cat settings >>data/postgresql.conf
+cp hosts data/pg_hba.conf
 pid=
 while read -r order; do
     case $order in
     start)
         if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; then continue; fi
-        "$@" </dev/null >>"$folder/log" 2>&1 &
+        "$2" -D data -p "$3" </dev/null >>log 2>&1 &
         pid=$!
         ;;
     kill)
-        kill -9 "$pid"
+        kill -9 "$pid" $(cat "/proc/$pid/task/$pid/children")
         wait "$pid"
         pid=
         ;;
     esac
 done
 if [ -n "$pid" ]; then
-    kill -QUIT "$pid" 2>/dev/null
+    kill -QUIT "$pid"
+    kill -TERM "$pid"
     wait "$pid"
 fi
 cd /
@@ -206,7 +198,6 @@ max_prepared_transactions = 8
 wal_level = logical
 password_encryption = 'scram-sha-256'
 ssl = on
-ssl_ca_file = '../ca.pem'
 ssl_cert_file = '../server.pem'
 ssl_key_file = '../server.key'
 log_min_duration_statement = 0
