@@ -107,6 +107,11 @@ impl Bank {
         self.number(&format!("SELECT count(*) FROM public.effects WHERE key = '{}'", key.replace('\'', "''"))).await
     }
 
+    /// Whether a gateway told the server this text in any form: simple, parsed, as a value, executed, or refused there.
+    pub fn was_told(&self, text: &str) -> bool {
+        self.server.told(&self.name).iter().any(|entry| entry.contains(text))
+    }
+
     /// Everything in the database that an attack could change: its relations, its functions, its rows.
     pub async fn everything(&self) -> Vec<String> {
         let mut all = self.texts(OBJECTS).await;

@@ -104,10 +104,13 @@ impl Server {
         until("the server is back", async || self.comes_up().await.then_some(())).await;
     }
 
-    /// Whether the server was told this text in any form: simple, parsed, bound, executed, or refused by it.
-    pub fn was_told(&self, text: &str) -> bool {
+    /// What the server wrote down of this database: simple, parsed, bound and executed statements, and refused ones, of
+    /// those who came in by TCP. Each entry is one text.
+    pub(super) fn told(&self, database: &str) -> Vec<String> {
         let log = std::fs::read(self.folder.join("log")).expect("the server keeps a log");
-        String::from_utf8_lossy(&log).contains(text)
+        let log = String::from_utf8_lossy(&log).replace("\n\t", "\r");
+        let ours = log.lines().filter_map(|entry| entry.strip_prefix(&format!("{database} 127.0.0.1 ")));
+        ours.map(|entry| entry.replace('\r', "\n")).collect()
     }
 
     /// A file that the server may write and the test reads.
@@ -201,8 +204,7 @@ ssl = on
 ssl_cert_file = '../server.pem'
 ssl_key_file = '../server.key'
 log_min_duration_statement = 0
-log_line_prefix = '%d %u '
-log_error_verbosity = terse
+log_line_prefix = '%d %h '
 lc_messages = 'C'
 ";
 

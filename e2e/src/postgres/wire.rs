@@ -186,6 +186,11 @@ impl Wire {
         self.answer().await
     }
 
+    /// Says that nothing more will be sent, and still listens.
+    pub async fn hang_up(&mut self) {
+        self.stream.shutdown().await.unwrap_or_default();
+    }
+
     /// Reads until the other side hangs up. Fails if it does not.
     pub async fn closed(mut self) -> Vec<Message> {
         let mut messages = Vec::new();

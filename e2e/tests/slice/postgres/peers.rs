@@ -15,7 +15,8 @@ async fn psql_comes_in_with_the_right_password_and_trusts_the_right_authority() 
     let bank = Bank::open().await;
     let login = with_password(&bank);
     assert_eq!(psql::run(&login, "SELECT 1").await.ok().stdout, "1\n");
-    psql::run(&login.clone().password("wrong"), "SELECT 1").await.exits(2);
+    assert!(bank.was_told("statement: SELECT 1") && !bank.was_told("SELECT 2"));
+    psql::run(&login.clone().password("wrong"), "SELECT 2").await.exits(2);
     let verified = login.verified_by(&bank.server.file("ca.pem"));
     let ssl = "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     assert!(psql::run(&verified, ssl).await.ok().stdout.starts_with("t|TLSv1."));
@@ -62,7 +63,6 @@ async fn the_wire_speaks_both_protocols() {
     let refused = wire.query("SELECT nothing").await.refused_with("42703");
     assert_eq!(refused.severity(), "ERROR");
     assert!(wire.parameters.contains_key("server_version") && wire.key.len() == 8, "{wire:?}");
-    assert!(bank.server.was_told("SELECT nothing"));
     wire.send(&frame::terminate()).await;
     assert_eq!(wire.closed().await, []);
 }
