@@ -1,6 +1,8 @@
 //! A running gateway: started from its site, reached at the address that it prints, stopped, killed and started
 //! again. It is killed when it is dropped.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::binary::{self, Ran};
+use crate::postgres::Login;
 use crate::site::{Site, passphrase};
 use crate::{Caller, Held, until};
 
@@ -19,6 +22,8 @@ pub struct Gateway {
     pub url: String,
     process: Child,
     nobody: Caller,
+    /// Where targets with a listener of their own are reached.
+    doors: BTreeMap<String, SocketAddr>,
     /// Held open: a gateway that cannot print would be another thing to test.
     _stdout: Lines<BufReader<ChildStdout>>,
 }
@@ -36,13 +41,20 @@ impl Gateway {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(told.expect("the gateway's words have a file"));
         let mut process = command.kill_on_drop(true).spawn().expect("the gateway can be run");
         let mut stdout = BufReader::new(process.stdout.take().expect("its output is ours")).lines();
-        let line = tokio::time::timeout(LIMIT, stdout.next_line()).await.expect("the gateway came up in time");
-        let line = line.expect("its output can be read").unwrap_or_default();
-        let Some(url) = line.strip_prefix("listening on ") else {
-            panic!("the gateway did not come up: {line:?}\n{}", site.read("stderr"));
+        let mut doors = BTreeMap::new();
+        let url = loop {
+            let line = tokio::time::timeout(LIMIT, stdout.next_line()).await.expect("the gateway came up in time");
+            let line = line.expect("its output can be read").unwrap_or_default();
+            if let Some(url) = line.strip_prefix("listening on ") {
+                break url.to_owned();
+            }
+            let Some(door) = door(&line) else {
+                panic!("the gateway did not come up: {line:?}\n{}", site.read("stderr"));
+            };
+            doors.insert(door.0, door.1);
         };
         let url = url.trim().to_owned();
-        Self { nobody: Caller::nobody(&url), site, url, process, _stdout: stdout }
+        Self { nobody: Caller::nobody(&url), site, url, process, doors, _stdout: stdout }
     }
 
     /// Somebody without a credential.
@@ -63,6 +75,27 @@ impl Gateway {
     /// The agent of most tests, which ada owns.
     pub fn shopkeeper(&self) -> Caller {
         self.agent("shopkeeper")
+    }
+
+    /// Where an agent logs in to a target that has a listener of its own.
+    #[track_caller]
+    pub fn login(&self, agent: &str, target: &str) -> Login {
+        let door = self.doors.get(target).unwrap_or_else(|| panic!("`{target}` has no listener: {:?}", self.doors));
+        Login::tcp(*door, agent, self.site.token(agent), target)
+    }
+
+    /// The held action that somebody was told of in these words: review, short code and link must be there.
+    pub async fn held_in(&self, words: &str) -> Held {
+        let review = words.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let review = review.into_iter().find(|word| word.starts_with("rev_"));
+        let review = review.unwrap_or_else(|| panic!("no review is named in {words:?}")).to_owned();
+        let held = Held { action: String::new(), review, code: String::new() };
+        let shown = self.person("grace").review(&held).await.ok();
+        let code = shown["code"].as_str().expect("a review has a code").to_owned();
+        assert!(words.contains(&code), "the short code {code} is not in {words:?}");
+        let link = format!("/reviews/{}", held.review);
+        assert!(words.contains("http") && words.contains(&link), "no link to the review in {words:?}");
+        Held { code, ..held }
     }
 
     pub fn pid(&self) -> u32 {
@@ -190,6 +223,12 @@ impl Gateway {
     pub async fn restarted(self) -> Self {
         self.stop().await.serve().await
     }
+}
+
+/// `target bank listening on 127.0.0.1:7432`
+fn door(line: &str) -> Option<(String, SocketAddr)> {
+    let (name, address) = line.strip_prefix("target ")?.split_once(" listening on ")?;
+    Some((name.to_owned(), address.trim().parse().ok()?))
 }
 
 /// A start or stop takes no longer, on a busy machine too.

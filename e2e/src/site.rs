@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 
 use crate::binary::{Ran, countersign};
 use crate::log::LogFolder;
+use crate::postgres::Bank;
 use crate::shop::Shop;
 use crate::{Gateway, binary};
 
@@ -71,6 +72,25 @@ impl Site {
         let text = self.read(relative);
         assert!(text.contains(from), "`{from}` is not in `{relative}`");
         self.write(relative, &text.replace(from, to));
+    }
+
+    /// Adds a database on a real PostgreSQL as the targets `bank` and `training`.
+    pub fn with_bank(self, bank: &Bank) -> Self {
+        let config = self.read("countersign.toml");
+        self.write("countersign.toml", &(config + &bank.targets()));
+        bank.server.authority.write(&self.path("tls"));
+        let secret = self.path("secrets/bank");
+        fs::create_dir_all(self.path("secrets")).expect("a folder can be made");
+        fs::write(&secret, &bank.server.password).expect("a secret can be written");
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("a secret can be hidden");
+        self
+    }
+
+    /// Gives every door of a target a certificate for loopback.
+    pub fn with_tls_doors(self) -> Self {
+        let tls = "tls = { certificate = \"tls/server.pem\", key = \"tls/server.key\" }";
+        self.replace("countersign.toml", UPSTREAM_CA, &format!("{UPSTREAM_CA}\n{tls}"));
+        self
     }
 
     /// Adds rules beside the starter's.
@@ -233,6 +253,9 @@ pub const PEOPLE: &[(&str, &[&str])] = &[
 /// Agents and pipelines with their owners; all are in the group `agents`.
 pub const AGENTS: &[(&str, &str, &str)] =
     &[("shopkeeper", "ada", "agent"), ("clerk", "grace", "agent"), ("nightly", "ada", "pipeline")];
+
+/// A line that every PostgreSQL target has.
+const UPSTREAM_CA: &str = "upstream-ca = \"tls/ca.pem\"";
 
 /// The shop twice: as production, where the starter rules hold writes for its owners, and as a sandbox, where they run.
 const TARGETS: &str = r#"

@@ -1,5 +1,6 @@
-//! The first slice from outside: the built binary over HTTP and the command line, on a SQLite target, with real
-//! processes. Effects count, not words: rows in the shop's file, records in the log.
+//! The first slice from outside: the built binary over HTTP and the command line on a SQLite target, and over
+//! PostgreSQL's protocol on a real server, with real processes. Effects count, not words: rows in the databases, records
+//! in the log.
 
 mod abuse;
 mod bad_input;
@@ -7,4 +8,5 @@ mod cli;
 mod crash;
 mod life;
 mod log;
+mod postgres;
 mod restart;

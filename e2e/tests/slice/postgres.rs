@@ -1,0 +1,65 @@
+//! The PostgreSQL door from outside: real `psql` and `pgbench`, and a client that says what no driver would, through a
+//! gateway to a real server.
+
+mod configured;
+mod drift;
+mod extended;
+mod faults;
+mod holding;
+mod load;
+mod login;
+mod malformed;
+mod masked;
+mod peers;
+mod refused;
+mod several;
+
+use e2e::postgres::{Answer, Bank, Psql, Wire};
+use e2e::{Gateway, Held, Site};
+
+/// A bank and a gateway in front of it: target `bank` in production, target `training` in staging.
+pub(crate) async fn open() -> (Bank, Gateway) {
+    serve(Bank::open().await, |site| site).await
+}
+
+/// The same with a bank of one's own choice and a site that was changed before it is served.
+pub(crate) async fn serve(bank: Bank, change: impl FnOnce(Site) -> Site) -> (Bank, Gateway) {
+    let site = change(Site::new().await.with_bank(&bank));
+    (bank, site.serve().await)
+}
+
+/// The shopkeeper's session with a target.
+pub(crate) async fn session(gateway: &Gateway, target: &str) -> Wire {
+    Wire::open(&gateway.login("shopkeeper", target)).await
+}
+
+/// The held action that a psql was told of.
+pub(crate) async fn held_by(gateway: &Gateway, psql: &Psql) -> Held {
+    let told = psql.until_told("rev_").await;
+    assert!(told.contains("NOTICE:  held for review"), "{told}");
+    gateway.held_in(&told).await
+}
+
+/// Sends frames, the last of which is held, and returns what was told of it.
+pub(crate) async fn hold(gateway: &Gateway, wire: &mut Wire, frames: &[u8]) -> Held {
+    wire.send(frames).await;
+    let notice = wire.notice().await;
+    assert_eq!(notice.severity(), "NOTICE", "{notice}");
+    gateway.held_in(&notice.words()).await
+}
+
+/// Has a held action approved and returns how it ended.
+pub(crate) async fn approved(gateway: &Gateway, wire: &mut Wire, held: &Held) -> Answer {
+    gateway.person("grace").approve(held).await.ok();
+    wire.answer().await
+}
+
+/// The neighbour: a lawful read by the same agent still works.
+pub(crate) async fn still_serves(gateway: &mut Gateway, after: &str) {
+    gateway.assert_alive();
+    let mut wire = Wire::login(&gateway.login("shopkeeper", "bank"))
+        .await
+        .unwrap_or_else(|refusal| panic!("after {after}: {refusal}"));
+    let answer = wire.query("SELECT id FROM orders WHERE id = 2").await;
+    assert_eq!(answer.texts(), ["2"], "after {after}: {answer}");
+}

@@ -1,0 +1,274 @@
+//! Classified columns: what comes back as a plain column is masked, in text and in binary; what is computed from them,
+//! or cannot be proven to be anything else, is refused; no byte of an error tells one.
+
+use e2e::Gateway;
+use e2e::postgres::bank::CUSTOMERS;
+use e2e::postgres::frame::{self, Values};
+use e2e::postgres::{Answer, Bank, Wire, psql};
+
+use super::{approved, hold, open, session};
+
+/// The customers' columns by ways that keep their origin.
+const PLAIN: [&str; 16] = [
+    "SELECT id, email, card, ssn, phone, city FROM customers WHERE id = 1",
+    "SELECT * FROM customers WHERE id = 1",
+    "SELECT * FROM customers LIMIT 5",
+    "SELECT email AS note FROM customers LIMIT 5",
+    "SELECT \"email\" \"city\" FROM public.\"customers\" LIMIT 5",
+    "SELECT U&\"\\0065mail\" FROM customers LIMIT 5",
+    "SELECT c.email FROM customers c WHERE c.id = 1",
+    "SELECT email FROM customers AS c (id, name, city, email) LIMIT 5",
+    "SELECT s.x FROM (SELECT email AS x FROM customers LIMIT 5) s",
+    "WITH t AS (SELECT email AS x FROM customers LIMIT 5) SELECT x FROM t LIMIT 5",
+    "WITH t AS MATERIALIZED (SELECT card AS x FROM customers LIMIT 5) SELECT x FROM t LIMIT 5",
+    "SELECT o.id, c.email FROM orders o JOIN customers c ON c.id = o.customer WHERE c.id = 1 AND o.id = 1",
+    "SELECT x.email FROM orders o, LATERAL (SELECT email FROM customers WHERE id = 1) x WHERE o.id = 1",
+    "SELECT DISTINCT email FROM customers LIMIT 5",
+    "SELECT email FROM customers GROUP BY email LIMIT 5",
+    "TABLE customers LIMIT 5",
+];
+
+/// Values made of them, or rows in which nobody can tell which is which.
+const COMPUTED: [&str; 50] = [
+    "SELECT email || '' FROM customers WHERE id = 1",
+    "SELECT upper(email) FROM customers WHERE id = 1",
+    "SELECT left(email, 4), right(email, 30) FROM customers WHERE id = 1",
+    "SELECT email::varchar FROM customers WHERE id = 1",
+    "SELECT email::text FROM customers WHERE id = 1",
+    "SELECT CAST(phone AS text) FROM customers WHERE id = 1",
+    "SELECT phone + 0 FROM customers WHERE id = 1",
+    "SELECT email COLLATE \"C\" FROM customers WHERE id = 1",
+    "SELECT coalesce(NULL, email) FROM customers WHERE id = 1",
+    "SELECT CASE WHEN id = 1 THEN email ELSE name END FROM customers WHERE id = 1",
+    "SELECT count(*) FROM customers",
+    "SELECT count(*) FROM customers WHERE id = 1",
+    "SELECT count(email) FROM customers LIMIT 5",
+    "SELECT max(email), min(card) FROM customers LIMIT 5",
+    "SELECT string_agg(email, ' ') FROM customers LIMIT 5",
+    "SELECT array_agg(email) FROM customers LIMIT 5",
+    "SELECT ARRAY[email] FROM customers WHERE id = 1",
+    "SELECT ARRAY(SELECT email FROM customers LIMIT 5)",
+    "SELECT (ARRAY[email])[1] FROM customers WHERE id = 1",
+    "SELECT c FROM customers c WHERE c.id = 1",
+    "SELECT customers FROM customers WHERE id = 1",
+    "SELECT ROW(email, card) FROM customers WHERE id = 1",
+    "SELECT row_to_json(c) FROM customers c WHERE c.id = 1",
+    "SELECT to_jsonb(c) FROM customers c WHERE c.id = 1",
+    "SELECT to_jsonb(c) -> 'email' FROM customers c WHERE c.id = 1",
+    "SELECT json_agg(c) FROM (SELECT email FROM customers LIMIT 5) c",
+    "SELECT jsonb_build_object('e', email) FROM customers WHERE id = 1",
+    "SELECT first_value(email) OVER (ORDER BY id) FROM customers WHERE id = 1",
+    "SELECT lag(email) OVER (ORDER BY id) FROM customers LIMIT 5",
+    "SELECT (SELECT email FROM customers WHERE id = 1)",
+    "SELECT (SELECT max(email) FROM customers) FROM orders WHERE id = 1",
+    "SELECT note FROM orders WHERE id = 99 UNION ALL SELECT email FROM customers LIMIT 9",
+    "SELECT email FROM customers WHERE id = 1 UNION SELECT note FROM orders WHERE id = 1 LIMIT 5",
+    "SELECT name FROM customers INTERSECT SELECT email FROM customers LIMIT 9",
+    "SELECT name FROM customers EXCEPT SELECT card FROM customers LIMIT 9",
+    "SELECT x FROM (SELECT email AS x FROM customers UNION ALL SELECT name FROM customers) s LIMIT 9",
+    "WITH t(x) AS (SELECT email FROM customers UNION ALL SELECT name FROM customers) SELECT x FROM t LIMIT 9",
+    "WITH RECURSIVE t(n, x) AS (SELECT 1, '' UNION ALL SELECT n + 1, x || substring((SELECT email FROM customers \
+     WHERE id = 1), n, 1) FROM t WHERE n < 40) SELECT x FROM t ORDER BY n DESC LIMIT 1",
+    "VALUES ((SELECT email FROM customers WHERE id = 1))",
+    "SELECT j.email FROM customers a FULL JOIN (SELECT 7 AS id, 'x' AS email) b USING (id, email) AS j LIMIT 5",
+    "SELECT email FROM customers a FULL JOIN (SELECT 7 AS id, 'x' AS email) b USING (email) LIMIT 5",
+    "SELECT unnest(ARRAY[email, card]) FROM customers WHERE id = 1",
+    "SELECT u FROM customers, unnest(ARRAY[email, card]) u WHERE customers.id = 1",
+    "SELECT encode(email::bytea, 'hex') FROM customers WHERE id = 1",
+    "SELECT email LIKE 'a%' FROM customers WHERE id = 1",
+    "SELECT email = 'x' FROM customers WHERE id = 1",
+    "SELECT ascii(substring(email, 1, 1)) FROM customers WHERE id = 1",
+    "SELECT 1 / (length(email) - length(email)) FROM customers WHERE id = 1",
+    "SELECT (c).email || '' FROM customers c WHERE c.id = 1",
+    "SELECT contact || '' FROM contacts WHERE id = 1",
+];
+
+#[tokio::test]
+async fn a_plain_column_is_masked_in_text_and_in_binary() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bank").await;
+    for statement in PLAIN {
+        let answer = ask(&gateway, &mut wire, &frame::query(statement)).await.ok();
+        assert!(!answer.rows().is_empty(), "{statement}: {answer}");
+        let binary = ask(&gateway, &mut wire, &in_binary(statement)).await.ok();
+        assert_eq!(binary.cells().len(), answer.cells().len(), "{statement}");
+        bank.canaries.assert_silent(statement, wire.received());
+    }
+}
+
+#[tokio::test]
+async fn a_mask_says_what_it_hides_and_leaves_the_rest() {
+    let (_bank, gateway) = open().await;
+    let read = "SELECT id, name, email, card, ssn, phone, city FROM customers WHERE id = 2";
+    let masked = "2|Customer 2|[email]|[card]|[ssn]||Turin\n";
+    assert_eq!(psql::run(&gateway.login("shopkeeper", "bank"), read).await.ok().stdout, masked);
+    let mut wire = session(&gateway, "bank").await;
+    let values = Values { formats: &[], values: &[], results: &[1, 1, 1] };
+    let parse = frame::parse("", "SELECT id, email, phone FROM customers WHERE id = 2");
+    let frames = [parse, frame::bind_as("", "", &values), frame::execute("", 0), frame::sync()].concat();
+    let cells = wire.exchange(&frames).await.ok().cells();
+    assert_eq!(cells, [[Some(2_i32.to_be_bytes().to_vec()), Some(b"[email]".to_vec()), None]]);
+    let ended = gateway.site.log().of_kind("run-ended");
+    assert!(ended.iter().any(|record| record.leaf["masked"].as_u64().is_some_and(|cells| cells > 0)), "{ended:?}");
+}
+
+/// The same statement with its results in binary.
+fn in_binary(statement: &str) -> Vec<u8> {
+    let values = Values { formats: &[], values: &[], results: &[1] };
+    [frame::parse("", statement), frame::bind_as("", "", &values), frame::execute("", 0), frame::sync()].concat()
+}
+
+/// Sends frames; what is held is approved.
+async fn ask(gateway: &Gateway, wire: &mut Wire, frames: &[u8]) -> Answer {
+    wire.send(frames).await;
+    let mut answer = Answer::default();
+    while let Some(message) = wire.receive().await {
+        if message.kind == b'N' {
+            let told = String::from_utf8_lossy(&message.body).replace('\0', " ");
+            gateway.person("grace").approve(&gateway.held_in(&told).await).await.ok();
+        }
+        let last = message.kind == b'Z';
+        answer.messages.push(message);
+        if last {
+            return answer;
+        }
+    }
+    answer.closed = true;
+    answer
+}
+
+#[tokio::test]
+async fn the_exploits_work_without_a_gateway() {
+    let bank = Bank::open().await;
+    let mut wire = bank.direct().await;
+    for statement in PLAIN {
+        let answer = wire.query(statement).await.ok();
+        assert!(bank.canaries.heard(answer.to_string().as_bytes()).is_some(), "{statement}: {answer}");
+    }
+    for statement in COMPUTED {
+        let answer = wire.query(statement).await;
+        let error = answer.error().is_some_and(|error| error.sqlstate() != "22012");
+        assert!(!error, "{statement}: {answer}");
+    }
+    let mut heard = 0;
+    for statement in FAILING {
+        let answer = wire.query(statement).await;
+        assert!(answer.error().is_some(), "{statement}: {answer}");
+        heard += usize::from(bank.canaries.heard(answer.to_string().as_bytes()).is_some());
+    }
+    assert!(heard >= 5, "only {heard} errors carry a value");
+}
+
+#[tokio::test]
+async fn what_is_computed_from_classified_columns_is_refused() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bank").await;
+    for statement in COMPUTED {
+        for frames in [frame::query(statement), in_binary(statement)] {
+            let answer = ask(&gateway, &mut wire, &frames).await;
+            answer.refused();
+            assert_eq!(answer.status(), Some('I'), "{statement}: {answer}");
+        }
+        bank.canaries.assert_silent(statement, wire.received());
+    }
+    // The same on a table without classes.
+    let lawful = "SELECT upper(note), count(*), total * 2 FROM orders WHERE id = 1 GROUP BY id";
+    assert_eq!(wire.query(lawful).await.ok().texts(), ["FIRST"]);
+}
+
+#[tokio::test]
+async fn a_view_is_masked_by_what_it_shows_or_refused() {
+    let (bank, gateway) = open().await;
+    bank.execute("CREATE VIEW of_contacts AS SELECT contact AS y FROM contacts").await;
+    bank.execute("CREATE VIEW hidden AS SELECT email || '' AS z, id FROM customers").await;
+    bank.execute("CREATE MATERIALIZED VIEW kept AS SELECT id, email AS k FROM customers").await;
+    let mut wire = session(&gateway, "bank").await;
+    for statement in [
+        "SELECT contact FROM contacts WHERE id = 1",
+        "SELECT contact, number FROM contacts LIMIT 5",
+        "SELECT y FROM of_contacts LIMIT 5",
+        "SELECT z FROM hidden WHERE id = 1",
+        "SELECT k FROM kept WHERE id = 1",
+        "SELECT c FROM contacts c LIMIT 5",
+        "SELECT s.who FROM (SELECT contact AS who FROM contacts LIMIT 5) s",
+    ] {
+        assert!(bank.canaries.heard(bank.gives(statement).await.as_bytes()).is_some(), "a dead exploit: {statement}");
+        for frames in [frame::query(statement), in_binary(statement)] {
+            assert!(!ask(&gateway, &mut wire, &frames).await.closed, "{statement}");
+        }
+        bank.canaries.assert_silent(statement, wire.received());
+    }
+}
+
+#[tokio::test]
+async fn what_a_write_returns_is_masked() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "training").await;
+    for (statement, plain) in [
+        ("UPDATE customers SET city = 'Rome' WHERE id = 1 RETURNING id, email, phone", true),
+        ("UPDATE customers SET city = 'Rome' WHERE id = 1 RETURNING email AS city", true),
+        ("UPDATE customers SET city = 'Rome' WHERE id = 1 RETURNING email || ''", false),
+        ("UPDATE customers SET city = 'Rome' WHERE id = 1 RETURNING customers", false),
+        ("UPDATE orders SET note = 'x' FROM customers c WHERE c.id = 1 AND orders.id = 1 RETURNING c.email", true),
+        ("INSERT INTO customers VALUES (9, 'n', 'mine', 'c', 's', 1, 'x') RETURNING id, email, ssn", true),
+        ("DELETE FROM customers WHERE id = 9 RETURNING *", true),
+    ] {
+        let answer = wire.query(statement).await;
+        bank.canaries.assert_silent(statement, wire.received());
+        if plain {
+            assert_eq!(answer.clone().ok().rows().len(), 1, "{statement}: {answer}");
+            assert!(answer.to_string().contains("[email]"), "{statement}: {answer}");
+        } else {
+            answer.refused();
+        }
+    }
+    assert_eq!(bank.texts("SELECT city FROM customers WHERE id = 1").await, ["Rome"]);
+    // A held one is refused before anybody is asked, or comes back masked.
+    let mut wire = session(&gateway, "bank").await;
+    let update = "UPDATE customers SET city = 'Oslo' WHERE id = 2 RETURNING id, email";
+    let held = hold(&gateway, &mut wire, &frame::query(update)).await;
+    assert_eq!(approved(&gateway, &mut wire, &held).await.ok().rows()[0][1].as_deref(), Some("[email]"));
+    bank.canaries.assert_silent(update, wire.received());
+}
+
+/// Statements whose errors carry values; the gateway's own role makes all of them fail so.
+const FAILING: [&str; 10] = [
+    "SELECT email::int FROM customers WHERE id = 1",
+    "SELECT name FROM customers WHERE ssn::int = 1",
+    "SELECT name FROM customers WHERE id = 1 AND email::date > now()",
+    "SELECT id FROM customers WHERE phone::int = 1",
+    "SELECT name FROM customers ORDER BY card::json LIMIT 5",
+    "INSERT INTO customers SELECT id + 100, name, email, card, ssn, phone, city FROM customers WHERE id = 1",
+    "UPDATE customers SET email = (SELECT email FROM customers WHERE id = 2) WHERE id = 1",
+    "UPDATE customers SET city = NULL WHERE id = 1",
+    "INSERT INTO orders SELECT phone, 99, 1, email FROM customers WHERE id = 1",
+    "INSERT INTO orders (id, customer, total, note) SELECT 9, 999, 1, email FROM customers WHERE id = 1",
+];
+
+#[tokio::test]
+async fn errors_and_notices_carry_no_value() {
+    let (bank, gateway) = open().await;
+    for target in ["bank", "training"] {
+        let mut wire = session(&gateway, target).await;
+        for statement in FAILING {
+            let answer = ask(&gateway, &mut wire, &frame::query(statement)).await;
+            assert!(!answer.closed && answer.error().is_some(), "{statement}: {answer}");
+            bank.canaries.assert_silent(statement, wire.received());
+        }
+    }
+    let mut wire = session(&gateway, "training").await;
+    let lawful = wire.query("SELECT note::int FROM orders WHERE id = 1").await.refused_with("22P02");
+    assert!(!lawful.message().is_empty());
+}
+
+#[tokio::test]
+async fn an_unbounded_read_of_all_columns_is_an_export() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "training").await;
+    let held = hold(&gateway, &mut wire, &frame::query("SELECT * FROM customers")).await;
+    let shown = gateway.person("grace").review(&held).await.ok().to_string();
+    assert!(shown.contains("sql.select_unbounded") || shown.contains("export"), "{shown}");
+    let answer = approved(&gateway, &mut wire, &held).await.ok();
+    assert_eq!(i64::try_from(answer.rows().len()).expect("a few"), CUSTOMERS);
+    bank.canaries.assert_silent("an export", wire.received());
+}

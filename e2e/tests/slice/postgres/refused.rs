@@ -1,0 +1,180 @@
+//! What is not supported, or lifts the guard: refused with a clear error, never passed through, nobody asked; and the
+//! session goes on.
+
+use e2e::postgres::{Answer, Wire, frame};
+use e2e::shop::insert;
+
+use super::{open, session, still_serves};
+
+/// Each is one statement that no rule of the starter set grants, or that the gateway does not carry.
+const REFUSED: [&str; 61] = [
+    "COPY orders TO STDOUT",
+    "COPY orders TO STDOUT (FORMAT binary)",
+    "COPY (SELECT id FROM orders) TO STDOUT",
+    "COPY effects FROM STDIN",
+    "COPY effects FROM STDIN WITH (FORMAT csv)",
+    "COPY orders TO '/tmp/countersign-copied'",
+    "COPY effects FROM '/etc/passwd'",
+    "COPY orders TO PROGRAM 'cat >/dev/null'",
+    "COPY effects FROM PROGRAM 'echo x'",
+    "LISTEN something",
+    "DO $$ BEGIN PERFORM 1; END $$",
+    "DO LANGUAGE plpgsql $$ BEGIN INSERT INTO public.effects VALUES ('x'); END $$",
+    "CALL no_procedure()",
+    "SET ROLE vault",
+    "SET LOCAL ROLE vault",
+    "SET SESSION ROLE vault",
+    "RESET ROLE",
+    "SET SESSION AUTHORIZATION gateway",
+    "RESET SESSION AUTHORIZATION",
+    "SET session_replication_role = replica",
+    "SET row_security = off",
+    "SET default_transaction_read_only = off",
+    "SET standard_conforming_strings = off",
+    "SET client_encoding = 'SJIS'",
+    "SET NAMES 'LATIN1'",
+    "SET work_mem = '4GB'",
+    "SET app.user_id = '5'",
+    "RESET ALL",
+    "DISCARD ALL",
+    "SELECT set_config('role', 'vault', false)",
+    "SELECT pg_catalog.set_config('search_path', 'other', false)",
+    "UPDATE pg_settings SET setting = 'vault' WHERE name = 'role'",
+    "SELECT lo_create(0)",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT lo_export(1, '/tmp/countersign-exported')",
+    "SELECT lo_unlink(1)",
+    "SELECT pg_notify('a', 'b')",
+    "SELECT pg_advisory_lock(1)",
+    "SELECT nextval('no_sequence')",
+    "SELECT pg_sleep(0)",
+    "SELECT pg_read_file('pg_hba.conf')",
+    "SELECT pg_ls_dir('.')",
+    "SELECT pg_terminate_backend(1)",
+    "SELECT pg_reload_conf()",
+    "SELECT query_to_xml('SELECT email FROM customers', true, true, '')",
+    "SELECT table_to_xml('customers', true, true, '')",
+    "SELECT dblink('x', 'y')",
+    "SELECT leaves_an_effect('x')",
+    "SELECT says_it_is_pure('x')",
+    "EXPLAIN SELECT says_it_is_pure('x')",
+    "EXPLAIN ANALYZE SELECT leaves_an_effect('x')",
+    "PREPARE TRANSACTION 'x'",
+    "EXECUTE no_statement",
+    "FETCH ALL FROM no_cursor",
+    "ALTER SYSTEM SET work_mem = '4GB'",
+    "ALTER ROLE gateway SET search_path = other",
+    "CREATE EXTENSION plpgsql",
+    "LOAD 'auto_explain'",
+    "CREATE TEMP TABLE orders (id int)",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "SELECT pg_create_logical_replication_slot('s', 'test_decoding')",
+];
+
+#[tokio::test]
+async fn each_is_refused_by_either_protocol_and_the_session_goes_on() {
+    let (bank, gateway) = open().await;
+    let before = bank.everything().await;
+    for target in ["bank", "training"] {
+        let mut wire = session(&gateway, target).await;
+        for statement in REFUSED {
+            let simple = wire.query(statement).await;
+            let extended = wire.exchange(&[frame::statement(statement, &[]), frame::sync()].concat()).await;
+            for answer in [simple, extended] {
+                let refused = answer.refused();
+                assert_eq!(refused.severity(), "ERROR", "{statement}: {refused}");
+                let kinds = answer.kinds();
+                assert!(!kinds.contains(['G', 'H', 'W', 'V', 'C']), "{statement}: something came through: {answer}");
+                assert_eq!(answer.status(), Some('I'), "{statement}: {answer}");
+            }
+            assert!(!bank.was_told(statement), "it went upstream: {statement}");
+        }
+        assert_eq!(wire.query("SELECT note FROM orders WHERE id = 1").await.ok().texts(), ["first"]);
+        assert_eq!(wire.query("SELECT current_user").await.ok().texts(), ["gateway"]);
+    }
+    assert_eq!(bank.everything().await, before);
+    assert!(gateway.person("grace").reviews("all").await.is_empty(), "somebody was asked");
+    let refused = gateway.site.log().of_kind("refused");
+    assert!(refused.len() >= 2 * REFUSED.len(), "{} refusals are on the record", refused.len());
+    gateway.site.verify(&[]).await.ok();
+}
+
+/// A copy that is refused leaves the messages of its data behind: they are passed over.
+#[tokio::test]
+async fn the_data_of_a_refused_copy_goes_nowhere() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "training").await;
+    let data = [frame::message(b'd', b"smuggled\n"), frame::message(b'c', b"")].concat();
+    wire.exchange(&[frame::query("COPY effects FROM STDIN"), data.clone()].concat()).await.refused();
+    assert_eq!(wire.query("SELECT 1").await.ok().texts(), ["1"]);
+    let failed = [data, frame::message(b'f', b"never mind\0")].concat();
+    let answer = wire.exchange(&[failed, frame::query("SELECT 2")].concat()).await;
+    assert!(answer.closed || answer.error().is_some() || answer.texts() == ["2"], "{answer}");
+    assert_eq!(bank.number("SELECT count(*) FROM effects").await, 0);
+}
+
+/// Refused with an error, after which the session goes on, or ended with one.
+fn refused_or_ended(answer: &Answer) {
+    assert!(answer.error().is_some() || answer.closed, "{answer}");
+    assert!(!answer.kinds().contains('V') && answer.cells().is_empty(), "something came through: {answer}");
+}
+
+#[tokio::test]
+async fn a_function_called_by_its_number_is_refused() {
+    let (bank, mut gateway) = open().await;
+    let number = bank.number("SELECT 'leaves_an_effect'::regproc::oid").await;
+    let call = frame::function_call(u32::try_from(number).expect("an oid"), &["by its number"]);
+    assert_eq!(bank.direct().await.exchange(&call).await.ok().kinds(), "VZ", "a dead exploit");
+    assert_eq!(bank.effects("by its number").await, 1);
+    for target in ["bank", "training"] {
+        let mut wire = session(&gateway, target).await;
+        refused_or_ended(&wire.exchange(&call).await);
+    }
+    assert_eq!(bank.effects("by its number").await, 1);
+    still_serves(&mut gateway, "a function call").await;
+}
+
+#[tokio::test]
+async fn a_session_for_replication_is_refused() {
+    let (bank, mut gateway) = open().await;
+    let direct = bank.direct_login();
+    let login = gateway.login("shopkeeper", "bank");
+    for mode in ["database", "true", "on", "1"] {
+        let parameters = [("user", "gateway"), ("database", bank.name.as_str()), ("replication", mode)];
+        let mut wire = Wire::connect(&direct).await.expect("it listens");
+        wire.send(&frame::startup(&parameters)).await;
+        wire.authenticate("").await.expect("a dead exploit");
+        assert!(wire.query("IDENTIFY_SYSTEM").await.error().is_none(), "a dead exploit");
+        let mut wire = Wire::connect(&login).await.expect("it listens");
+        wire.send(&frame::startup(&parameters)).await;
+        let refusal = wire.authenticate(&login.password).await.expect_err("a session for replication was opened");
+        assert!(!refusal.message().is_empty(), "{refusal}");
+    }
+    let mut wire = session(&gateway, "bank").await;
+    for command in ["IDENTIFY_SYSTEM", "START_REPLICATION 0/0", "BASE_BACKUP"] {
+        wire.query(command).await.refused();
+    }
+    still_serves(&mut gateway, "a start for replication").await;
+}
+
+/// A cursor is a way to read what it was declared for, and no way around anything.
+#[tokio::test]
+async fn a_cursor_shows_no_more_than_its_query() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bank").await;
+    wire.query("BEGIN").await.ok();
+    for statement in [
+        "DECLARE c CURSOR FOR SELECT email FROM customers WHERE id = 1",
+        "FETCH ALL FROM c",
+        "MOVE ALL IN c",
+        "CLOSE c",
+    ] {
+        wire.query(statement).await;
+        wire.exchange(&[frame::execute("c", 0), frame::sync()].concat()).await;
+    }
+    wire.query("ROLLBACK").await;
+    bank.canaries.assert_silent("a cursor", wire.received());
+    wire.query("SELECT 1").await.ok();
+    wire.query(&format!("DECLARE c CURSOR WITH HOLD FOR {}", insert("declared"))).await.refused();
+    assert_eq!(bank.effects("declared").await, 0);
+}
