@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use model::limit;
 
 use super::{Frame, HEAD, Reader, head};
 
@@ -132,7 +131,7 @@ impl Malformed {
     /// Whether the connection can go on: only where the end of the message is certain.
     #[must_use]
     pub const fn is_fatal(&self) -> bool {
-        !matches!(self, Self::NotUtf8)
+        !matches!(self, Self::NotUtf8 | Self::Body(_))
     }
 }
 
@@ -141,11 +140,12 @@ impl Malformed {
 /// # Errors
 /// If the length is not one, or over the limit.
 pub fn take_frame(buffer: &mut BytesMut) -> Result<Option<Frame>, Malformed> {
-    let limit = |tag| match tag {
-        b'Q' | b'P' => limit::STATEMENT_BYTES.saturating_add(SMALL),
-        b'B' | b'd' => BIND_BYTES,
-        _ => SMALL,
-    };
+    // A tag that is none says that the length behind it is none, too.
+    if let Some(tag) = buffer.first().filter(|tag| !b"QPBDCESHXFdcfp".contains(tag)) {
+        return Err(Malformed::Unknown(*tag));
+    }
+    // Longer texts than one statement may have are read to their end, and refused by what reads statements.
+    let limit = |tag| if b"QPBd".contains(&tag) { LARGE } else { SMALL };
     take_frame_within(buffer, limit)
 }
 
@@ -462,8 +462,8 @@ const GSS_REQUEST: u32 = 80_877_104;
 const CANCEL_REQUEST: u32 = 80_877_102;
 /// Bytes of a message that holds names and numbers only, and of the first packet.
 pub const SMALL: usize = 10_000;
-/// Bytes of one Bind message, with all of its values.
-pub const BIND_BYTES: usize = 16 << 20;
+/// Bytes of a message that holds a text or values.
+pub const LARGE: usize = 16 << 20;
 
 #[cfg(test)]
 mod tests;

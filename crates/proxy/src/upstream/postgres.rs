@@ -156,6 +156,23 @@ impl Connection {
         Ok(forwarded.seal(Rest(payload.0)))
     }
 
+    /// Sends what was cleared, and in front of its first Execute asks where the portal's columns come from.
+    ///
+    /// # Errors
+    /// If the portal's name cannot be said.
+    pub fn send_described_portal(
+        &mut self,
+        clearance: Clearance,
+        (place, portal): (usize, &str),
+    ) -> Result<Sealed<()>, Failed> {
+        let (payload, forwarded) = clearance.spend();
+        let (first, rest) = payload.0.split_at_checked(place).unwrap_or((&payload.0, &[]));
+        self.output.extend_from_slice(first);
+        self.put(&Courtesy::DescribePortal(portal))?;
+        self.output.extend_from_slice(rest);
+        Ok(forwarded.seal(()))
+    }
+
     /// Sends the rest.
     pub fn send_rest(&mut self, rest: Rest) {
         self.output.extend_from_slice(&rest.0);

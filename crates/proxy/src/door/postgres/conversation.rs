@@ -2,7 +2,6 @@
 //! it forwarded. A held action waits here, on the connection that would run it.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::Arc;
 
 use enforcement::{HeldNotice, Session, Settlement};
@@ -17,7 +16,7 @@ use protocol::postgres::{Frame, action::Impossible};
 use super::cancel::Stoppable;
 use super::client::Client;
 use super::reading::{Library, Reading, State, Unread, failed_transaction};
-use super::relay::{Going, Running};
+use super::relay::{Closing, Going, Running, Turn};
 use super::{PostgresDoor, told};
 use crate::upstream::postgres::{Connection, Failed, Piece};
 
@@ -31,6 +30,8 @@ pub(super) struct Conversation {
     pub(super) names: Names,
     pub(super) library: Library,
     pub(super) state: State,
+    /// The pipeline under way.
+    pub(super) turn: Turn,
 }
 
 /// Why a conversation ends.
@@ -39,7 +40,9 @@ pub(super) enum End {
     /// The client said goodbye.
     Goodbye,
     /// The client left without.
-    ClientGone(io::Error),
+    ClientGone,
+    /// What a table is changed while it was read: nothing of it was shown.
+    Moved,
     /// The upstream ended, or cannot be trusted to go on.
     UpstreamGone(Failed),
     /// The upstream said why it ends, and the client was told.
@@ -56,8 +59,8 @@ impl From<Failed> for End {
     }
 }
 
-/// A pipeline as it came in, or why it is refused.
-type Heard = Result<Pipeline, Report>;
+/// A pipeline as far as it came in, or why it is refused; and what ended it.
+type Heard = (Result<Pipeline, Report>, Closing);
 
 /// What became of an action at the gate.
 enum Cleared {
@@ -73,15 +76,15 @@ impl Conversation {
         session: Session,
     ) -> Self {
         let (names, library, state) = (Names::default(), Library::default(), State::default());
-        Self { door, client, upstream, session, stoppable, names, library, state }
+        Self { door, client, upstream, session, stoppable, names, library, state, turn: Turn::default() }
     }
 
     /// Until either side ends it.
     pub(super) async fn run(mut self) {
         let end = loop {
             let turn = match self.listen().await {
-                Ok(Ok(pipeline)) => self.carry(pipeline).await,
-                Ok(Err(report)) => self.refuse(&report).await,
+                Ok((Ok(pipeline), closing)) => self.carry(pipeline, closing).await,
+                Ok((Err(report), closing)) => self.refuse(report, closing).await,
                 Err(end) => Err(end),
             };
             if let Err(end) = turn {
@@ -89,6 +92,9 @@ impl Conversation {
             }
         };
         self.session.let_go().await;
+        if let Err(unrecorded) = self.end_pipeline().await {
+            tracing::warn!(?unrecorded, "the end of what ran could not be recorded");
+        }
         if let Some(report) = end.report() {
             self.client.say(&Said::Report(&report));
         }
@@ -99,7 +105,7 @@ impl Conversation {
         self.upstream.close().await;
     }
 
-    /// Waits for a whole pipeline: a Query, or everything up to Sync.
+    /// Waits for a pipeline: a Query, or everything up to Sync or Flush.
     async fn listen(&mut self) -> Result<Heard, End> {
         let (mut messages, mut bytes): (Vec<(Message, Frame)>, usize) = (Vec::new(), 0);
         loop {
@@ -107,49 +113,52 @@ impl Conversation {
                 self.idle().await?;
                 continue;
             };
+            if self.turn.failed && !matches!(frame.tag, b'S' | b'X') {
+                continue;
+            }
             bytes += frame.raw.len();
+            if bytes > PIPELINE_BYTES || messages.len() >= PIPELINE_MESSAGES {
+                let why = format!("a pipeline is over {PIPELINE_BYTES} bytes or {PIPELINE_MESSAGES} messages");
+                let report = told::error(told::TOO_COMPLEX, why).hint("send Sync more often");
+                return Ok((Err(report), Closing::Flush));
+            }
             let message = match read(&frame) {
                 Ok(message) => message,
                 Err(malformed) if malformed.is_fatal() => return Err(End::Malformed(malformed)),
-                Err(malformed) => return self.refuse_until_sync(&frame, told::error("22021", malformed)).await,
+                Err(malformed) => {
+                    let code = if malformed == Malformed::NotUtf8 { "22021" } else { told::VIOLATION };
+                    let closing = if frame.tag == b'Q' { Closing::Query } else { Closing::Flush };
+                    return Ok((Err(told::error(code, malformed)), closing));
+                }
             };
             match message {
                 Message::Terminate => return Err(End::Goodbye),
                 // Late, or about no copy that was let through: ignored, as the server does.
                 Message::Copy => {}
-                Message::Query(text) if messages.is_empty() => return Ok(Ok(query(text, &frame))),
+                Message::Query(text) if messages.is_empty() && !self.turn.is_begun => {
+                    return Ok((Ok(query(text, &frame)), Closing::Query));
+                }
                 Message::Query(_) => {
                     let why = "a Query stands in a pipeline that no Sync ended";
-                    return Ok(Err(told::error(told::VIOLATION, why)));
+                    return Ok((Err(told::error(told::VIOLATION, why)), Closing::Flush));
                 }
                 Message::FunctionCall => {
                     let why =
                         "function calls by number do not go through the gateway: call the function in a statement";
-                    return Ok(Err(told::error(told::UNSUPPORTED, why)));
+                    return Ok((Err(told::error(told::UNSUPPORTED, why)), Closing::Query));
                 }
-                Message::Flush => {
-                    let why = "Flush without Sync does not go through the gateway";
-                    let report = told::error(told::UNSUPPORTED, why).hint("end each pipeline with Sync");
-                    return self.refuse_until_sync(&frame, report).await;
-                }
-                Message::Sync => return Ok(self.build(messages)),
+                Message::Sync => return Ok((self.build(messages), Closing::Sync)),
+                Message::Flush => return Ok((self.build(messages), Closing::Flush)),
                 Message::Parse(_)
                 | Message::Bind(_)
                 | Message::Describe(_)
                 | Message::Execute { .. }
-                | Message::Close(_) => {
-                    if bytes > PIPELINE_BYTES || messages.len() >= PIPELINE_MESSAGES {
-                        let why = format!("a pipeline is over {PIPELINE_BYTES} bytes or {PIPELINE_MESSAGES} messages");
-                        let report = told::error(told::TOO_COMPLEX, why).hint("send Sync more often");
-                        return self.refuse_until_sync(&frame, report).await;
-                    }
-                    messages.push((message, frame));
-                }
+                | Message::Close(_) => messages.push((message, frame)),
             }
         }
     }
 
-    fn build(&self, messages: Vec<(Message, Frame)>) -> Heard {
+    fn build(&self, messages: Vec<(Message, Frame)>) -> Result<Pipeline, Report> {
         let mut building = Building::new(&self.names);
         for (message, frame) in messages {
             building.add(message, &frame).map_err(|impossible| {
@@ -164,36 +173,14 @@ impl Conversation {
         Ok(building.finish())
     }
 
-    /// An error in the middle of a pipeline is told at once; the rest of it, up to Sync, is not looked at.
-    async fn refuse_until_sync(&mut self, frame: &Frame, report: Report) -> Result<Heard, End> {
-        if frame.tag == b'Q' {
-            return Ok(Err(report));
-        }
-        self.client.say(&Said::Report(&report));
-        self.client.flush().await.map_err(End::ClientGone)?;
-        loop {
-            match take_frame(&mut self.client.input).map_err(End::Malformed)? {
-                Some(frame) if frame.tag == b'S' => break,
-                Some(frame) if frame.tag == b'X' => return Err(End::Goodbye),
-                Some(_) => {}
-                None => self.idle().await?,
-            }
-        }
-        // Told already: an empty pipeline only says that the gateway is ready, in the state that it made true.
-        if self.upstream.status == Status::Open {
-            self.upstream.fail().await?;
-        }
-        Ok(Ok(Pipeline { steps: Vec::new() }))
-    }
-
     /// Waits for the client while nothing runs; passes on what the upstream says in between.
     async fn idle(&mut self) -> Result<(), End> {
         tokio::select! {
-            filled = self.client.fill() => filled.map_err(End::ClientGone),
+            filled = self.client.fill() => filled.map_err(|_| End::ClientGone),
             filled = self.upstream.fill() => {
                 filled.map_err(Failed::Lost)?;
                 self.hear_aside()?;
-                self.client.flush().await.map_err(End::ClientGone)
+                self.client.flush().await.map_err(|_| End::ClientGone)
             }
             // Nothing runs: a late cancel must not hit the next statement.
             () = self.stoppable.stopped.notified() => Ok(()),
@@ -236,13 +223,13 @@ impl Conversation {
     }
 
     /// Puts every action of a pipeline to the gate, then forwards them, or none.
-    async fn carry(&mut self, pipeline: Pipeline) -> Result<(), End> {
+    async fn carry(&mut self, pipeline: Pipeline, closing: Closing) -> Result<(), End> {
         // A cancel of before this pipeline is no cancel of it.
         let _late = self.stoppable.stopped.notified().now_or_never();
         let is_run = |step: &&Step| matches!(step, Step::Act(act) if act.purpose == Purpose::Run);
-        let alone = pipeline.steps.iter().filter(is_run).count() <= 1;
+        let alone = pipeline.steps.iter().filter(is_run).count() <= 1 && !self.turn.is_begun;
         let mut going = Vec::with_capacity(pipeline.steps.len());
-        let mut before = Before { alone, moved: false };
+        let mut before = Before { alone, moved: self.turn.moved };
         for step in pipeline.steps {
             match step {
                 Step::Housekeeping(housekeeping) => going.push(Going::Housekeeping(housekeeping)),
@@ -252,7 +239,7 @@ impl Conversation {
                     }
                     Ok(Cleared::Refused(report)) => {
                         self.drop_cleared(going).await?;
-                        return self.refuse(&report).await;
+                        return self.refuse(report, closing).await;
                     }
                     Err(end) => {
                         self.drop_cleared(going).await?;
@@ -261,7 +248,8 @@ impl Conversation {
                 },
             }
         }
-        self.forward(going).await
+        self.turn.moved = before.moved;
+        self.forward(going, closing).await
     }
 
     /// One action, to the gate and, if it is held, through the wait.
@@ -309,7 +297,8 @@ impl Conversation {
     /// What a text means here and now, and the state it would run in.
     async fn look(&mut self, text: &Arc<str>) -> Result<(Arc<Reading>, Arc<SessionState>), Unread> {
         let target = Arc::clone(self.session.target());
-        let reading = self.library.read(&mut self.upstream, &target, text).await?;
+        let hides = self.hides_something();
+        let reading = self.library.read(&mut self.upstream, &target, (text, hides)).await?;
         let state = self.state.now(&mut self.upstream, &self.door.0.upstream.database).await?;
         for frame in self.upstream.take_aside() {
             self.pass_aside(&frame);
@@ -336,7 +325,7 @@ impl Conversation {
     async fn hold(&mut self, held: &HeldNotice, text: &Arc<str>) -> Result<Woken, End> {
         loop {
             self.client.say(&Said::Report(&told::held(held, &self.door.0.reviews)));
-            self.client.flush().await.map_err(End::ClientGone)?;
+            self.client.flush().await.map_err(|_| End::ClientGone)?;
             let again = tokio::time::sleep(REMIND);
             tokio::pin!(again);
             loop {
@@ -344,7 +333,7 @@ impl Conversation {
                 tokio::select! {
                     () = self.session.wait(held.review) => return self.woken(text).await,
                     filled = self.client.fill(), if listening => {
-                        filled.map_err(End::ClientGone)?;
+                        filled.map_err(|_| End::ClientGone)?;
                         if self.client.input.first() == Some(&b'X') {
                             return Err(End::Goodbye);
                         }
@@ -372,13 +361,23 @@ impl Conversation {
     }
 
     /// Tells why not. In an open transaction the client believes that it has failed now: it is made so.
-    pub(super) async fn refuse(&mut self, report: &Report) -> Result<(), End> {
-        if self.upstream.status == Status::Open {
-            self.upstream.fail().await?;
+    async fn refuse(&mut self, report: Report, closing: Closing) -> Result<(), End> {
+        if self.turn.is_begun {
+            self.fail_pipeline(report).await?;
+        } else if closing == Closing::Flush {
+            self.client.say(&Said::Report(&report));
+            self.turn.failed = true;
+        } else {
+            if self.upstream.status == Status::Open {
+                self.upstream.fail().await?;
+            }
+            self.client.say(&Said::Report(&report));
+            self.client.say(&Said::Ready(self.upstream.status.byte()));
         }
-        self.client.say(&Said::Report(report));
-        self.client.say(&Said::Ready(self.upstream.status.byte()));
-        self.client.flush().await.map_err(End::ClientGone)
+        if self.turn.is_begun && closing == Closing::Sync {
+            return self.forward(Vec::new(), closing).await;
+        }
+        self.client.flush().await.map_err(|_| End::ClientGone)
     }
 }
 
@@ -386,10 +385,14 @@ impl End {
     /// What the client is told, if it is there to be told and was not told already.
     fn report(&self) -> Option<Report> {
         match self {
-            Self::Goodbye | Self::ClientGone(_) | Self::UpstreamEnded => None,
+            Self::Goodbye | Self::ClientGone | Self::UpstreamEnded => None,
             Self::UpstreamGone(failed) => Some(
                 told::fatal(told::LOST, failed)
                     .hint("connect again; whether a statement that was running has run is in the records"),
+            ),
+            Self::Moved => Some(
+                told::fatal(told::LOST, "what a table is changed while it was read: nothing of it was shown")
+                    .hint("connect again"),
             ),
             Self::Malformed(malformed) => Some(told::fatal(told::VIOLATION, malformed)),
             Self::Unrecorded(refusal) => Some(told::fatal(told::UNAVAILABLE, &refusal.message).hint(&refusal.hint)),

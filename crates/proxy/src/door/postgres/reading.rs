@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{Digest, SessionState, Statement, Target, Verb};
 use protocol::postgres::message::Report;
@@ -27,6 +28,8 @@ pub(super) struct Reading {
     /// It only begins, ends or keeps house.
     pub(super) keeps_house: bool,
     pub(super) statements: usize,
+    /// Every column that it was last seen to show is one of a table, none computed.
+    pub(super) columns_alone: AtomicBool,
     /// What of it the door cannot carry.
     pub(super) unsupported: Option<&'static str>,
 }
@@ -72,18 +75,25 @@ impl Library {
         &self.catalog
     }
 
-    /// What `text` means. A plain read goes by a catalog a moment old, everything else by one asked for now.
+    /// What `text` means. A plain read goes by a catalog a moment old, everything else by one asked for now; where
+    /// something is hidden, only a read of plain columns, whose tables its answer names, goes by the older one.
     pub(super) async fn read(
         &mut self,
         connection: &mut Connection,
         target: &Target,
-        text: &Arc<str>,
+        (text, hides): (&Arc<str>, bool),
     ) -> Result<Arc<Reading>, Unread> {
         if !self.catalog.is_fresh() {
             self.forget();
         }
-        if let Some(reading) = self.read.get(text).filter(|reading| reading.is_plain) {
+        let columns_alone = |reading: &&Arc<Reading>| reading.columns_alone.load(Ordering::Relaxed);
+        if let Some(reading) = self.read.get(text).filter(|reading| reading.is_plain)
+            && (!hides || columns_alone(&reading))
+        {
             return Ok(Arc::clone(reading));
+        }
+        if hides {
+            self.forget();
         }
         let by_what_was_known = self.catalog.knows_something();
         let mut reading = self.classify(connection, target, text).await?;
@@ -140,6 +150,7 @@ impl Reading {
             moves_state: verbs.iter().any(|verb| moves_state(*verb)),
             keeps_house: verbs.iter().all(|verb| *verb == Verb::SqlHousekeep),
             statements: meaning.statements,
+            columns_alone: AtomicBool::new(false),
             unsupported,
         }
     }

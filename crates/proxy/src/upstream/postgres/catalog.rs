@@ -176,6 +176,14 @@ impl Catalog {
         }
     }
 
+    /// Whether each of these columns is computed, or one of a relation that was asked about.
+    #[must_use]
+    pub fn knows_all(&self, fields: &[Field]) -> bool {
+        let known =
+            |field: &Field| self.columns.get(&field.table).is_some_and(|columns| columns.contains_key(&field.column));
+        fields.iter().all(|field| field.table == 0 || known(field))
+    }
+
     /// Where the columns of a result come from.
     #[must_use]
     pub fn origins(&self, fields: &[Field]) -> Vec<Provenance> {
