@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::WallClock;
 use crate::config::{Config, Place};
-use crate::{keys, openapi};
+use crate::{keys, openapi, server};
 
 /// A running gateway: ends when it is dropped.
 #[derive(Debug)]
@@ -52,10 +52,6 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
         .await
         .with_context(|| format!("cannot listen on {}: is another gateway running?", config.listen))?;
     let address = listener.local_addr()?;
-    tasks.spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "the HTTP server stopped");
-        }
-    });
+    tasks.spawn(server::serve(listener, router));
     Ok(Gateway { address, tasks })
 }
