@@ -137,8 +137,11 @@ impl Verifier {
             self.find(size, "the log ends in the middle of a record");
         }
         if let Some((promised, _)) = self.promised.iter().next_back().filter(|(promised, _)| **promised > size) {
-            let what =
-                format!("a signed checkpoint counts {promised} records, the log holds {size}: records were cut off");
+            let what = format!(
+                "a signed checkpoint counts {promised} records, the log holds {size}: records were cut off, or removed at or \
+                 behind record {}",
+                self.last_checked
+            );
             self.find(size, &what);
         }
         let holes = self.sequences.iter().filter_map(|(session, sequence)| {

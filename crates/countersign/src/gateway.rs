@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::WallClock;
 use crate::config::{Config, Place};
-use crate::{keys, openapi};
+use crate::{keys, openapi, server};
 
 /// A running gateway: ends when it is dropped.
 #[derive(Debug)]
@@ -64,11 +64,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
             tasks.spawn(door.serve(listener));
         }
     }
-    tasks.spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "the HTTP server stopped");
-        }
-    });
+    tasks.spawn(server::serve(listener, router));
     Ok(Gateway { address, doors, tasks })
 }
 

@@ -11,6 +11,7 @@ mod failure;
 mod gateway;
 mod keys;
 mod openapi;
+mod server;
 mod terminal;
 
 use std::process::ExitCode;

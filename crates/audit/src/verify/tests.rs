@@ -94,7 +94,7 @@ fn a_removed_record_is_told_by_its_place_and_the_parting_once() {
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[0].0 == 4 && told[0].1.starts_with("records 4 to 7 are not those"), "{told:?}");
     assert!(told[1].0 == 5 && told[1].1.contains("record 5 of session"), "{told:?}");
-    assert!(told[2].0 == 11 && told[2].1.contains("cut off"), "{told:?}");
+    assert!(told[2].0 == 11 && told[2].1.contains("removed at or behind record 4"), "{told:?}");
 }
 
 #[test]
