@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use model::{DataClass, GroupName, Labels, Name, Target, TargetKind, TargetVersion, sha256};
+use model::{DataClass, Duration, GroupName, Labels, Name, Target, TargetKind, TargetVersion, sha256};
 use policy::{PolicySet, SourceFile};
 use serde::Deserialize;
 
@@ -31,8 +31,10 @@ pub(crate) struct ConfiguredTarget {
 /// Where a target is.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
-    /// A SQLite file.
-    File(PathBuf),
+    /// The gateway itself.
+    Here,
+    /// A SQLite file, and how long a statement runs there at most.
+    File { path: PathBuf, longest_run: Duration },
 }
 
 #[derive(Deserialize)]
@@ -77,6 +79,7 @@ struct RawTarget {
     labels: Labels,
     #[serde(default)]
     classify: BTreeMap<String, DataClass>,
+    longest_run: Option<String>,
 }
 
 /// Reads the file and everything it names.
@@ -125,7 +128,7 @@ fn gateway_itself() -> ConfiguredTarget {
         version: TargetVersion(sha256(&[])),
     };
     target.version = target.version_of("", "");
-    ConfiguredTarget { target, place: Place::File(PathBuf::new()) }
+    ConfiguredTarget { target, place: Place::Here }
 }
 
 fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget> {
@@ -140,10 +143,14 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
     if let Some(wrong) = classify.keys().find(|column| column.split('.').count() != 2) {
         bail!("`{wrong}` is not a column of a SQLite target: write `table.column`");
     }
+    let longest_run = raw.longest_run.as_deref().map_or(Some(LONGEST_RUN), |text| {
+        Duration::parse(text).filter(|run| (Duration::from_secs(1)..=LONGEST_RUN_OF_ALL).contains(run))
+    });
+    let longest_run = longest_run.context("`longest-run` is a time from `1s` to `1h`, such as `60s`")?;
     let (name, owner, labels) = (raw.name, raw.owner, raw.labels);
     let mut target = Target { name, kind, owner, labels, classify, version: TargetVersion(sha256(&[])) };
     target.version = target.version_of(&raw.upstream, "");
-    Ok(ConfiguredTarget { target, place: Place::File(folder.join(path)) })
+    Ok(ConfiguredTarget { target, place: Place::File { path: folder.join(path), longest_run } })
 }
 
 impl Config {
@@ -205,6 +212,11 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
+/// The longest that a statement runs where the target does not say.
+const LONGEST_RUN: Duration = Duration::from_secs(60);
+/// The longest that a target may let a statement run.
+const LONGEST_RUN_OF_ALL: Duration = Duration::from_secs(3600);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,8 +251,22 @@ mod tests {
         assert!(refused(&target.replace("sqlite\"\nup", "oracle\"\nup")).contains("kind `oracle` is not supported"));
         assert!(refused(&target.replace("shop", "countersign")).contains("the gateway's own"));
         assert!(refused(&target.replace("\"dba\"", "\"DBA\"")).contains("`DBA` is not a name"));
+        for wrong in ["0s", "2h", "60", "soon"] {
+            assert!(refused(&format!("{target}longest-run = \"{wrong}\"\n")).contains("from `1s` to `1h`"), "{wrong}");
+        }
         let classified = format!("{target}[target.classify]\n\"email\" = \"email\"\n");
         assert!(refused(&classified).contains("write `table.column`"));
+    }
+
+    #[test]
+    fn a_target_says_how_long_a_statement_runs() {
+        let target = "[[target]]\nname = \"shop\"\nkind = \"sqlite\"\nupstream = \"sqlite:a.db\"\nowner = \"dba\"\n";
+        let longest = |text: &str| match read_text(text).unwrap().targets[1].place {
+            Place::File { longest_run, .. } => longest_run,
+            Place::Here => panic!("a file"),
+        };
+        assert_eq!(longest(target), Duration::from_secs(60));
+        assert_eq!(longest(&format!("{target}longest-run = \"5m\"\n")), Duration::from_secs(300));
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Wiring: configuration to a running gateway. The routers of the doors and of the console are joined on one port.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use console::Console;
 use enforcement::{Enforcement, Settings};
-use model::TargetKind;
 use proxy::door::native::NativeDoor;
+use proxy::upstream::sqlite::SqliteUpstream;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -44,9 +44,12 @@ pub(crate) async fn open(config: &Config, tasks: &mut JoinSet<()>) -> anyhow::Re
 pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
     let mut tasks = JoinSet::new();
     let enforcement = open(config, &mut tasks).await?;
-    let files = config.targets.iter().filter(|target| target.target.kind == TargetKind::Sqlite);
-    let files = files.map(|target| match &target.place {
-        Place::File(path) => (target.target.name.clone(), Path::new(path)),
+    let files = config.targets.iter().filter_map(|target| match &target.place {
+        Place::Here => None,
+        Place::File { path, longest_run } => {
+            let longest_run = Duration::from_millis(longest_run.as_millis());
+            Some((target.target.name.clone(), SqliteUpstream::new(path, longest_run)))
+        }
     });
     let native = NativeDoor::new(enforcement.clone(), files);
     let router = native.router().merge(Console::new(enforcement).router()).merge(openapi::router());

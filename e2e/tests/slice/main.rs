@@ -8,3 +8,4 @@ mod crash;
 mod life;
 mod log;
 mod restart;
+mod sqlite;

@@ -4,7 +4,6 @@
 mod conversation;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
@@ -128,6 +127,8 @@ impl From<UpstreamFailed> for Problem {
             UpstreamFailed::Refused(_) => (422, "upstream-refused"),
             UpstreamFailed::Withheld(_) => (403, "withheld"),
             UpstreamFailed::Unreachable(_) => (502, "upstream-unreachable"),
+            UpstreamFailed::Busy => (503, "upstream-busy"),
+            UpstreamFailed::Stopped(_) => (504, "stopped"),
             UpstreamFailed::Lost => (502, "uncertain"),
         };
         Self::new(status, kind, failed, "mend the statement or the target, then propose it again")
@@ -154,8 +155,8 @@ pub struct NativeApi;
 impl NativeDoor {
     /// The door to these SQLite files and to the gateway itself.
     #[must_use]
-    pub fn new<'a>(enforcement: Enforcement, files: impl IntoIterator<Item = (Name, &'a FilePath)>) -> Self {
-        let sqlite = files.into_iter().map(|(name, path)| (name, SqliteUpstream::new(path))).collect();
+    pub fn new(enforcement: Enforcement, files: impl IntoIterator<Item = (Name, SqliteUpstream)>) -> Self {
+        let sqlite = files.into_iter().collect();
         Self(Arc::new(Inner { enforcement, sqlite, results: Mutex::default(), talking: Mutex::default() }))
     }
 

@@ -187,7 +187,7 @@ async fn converse_on(
     let mut settled = session.present(presented).await;
     loop {
         match settled {
-            Settlement::Forward(clearance) => return run(door, session, (id, &read), clearance).await,
+            Settlement::Forward(clearance) => return run(door, session, (id, &read), clearance, gone).await,
             Settlement::Refused(refusal) => {
                 refused(enforcement, id, &refusal).await?;
                 return Err(refusal.into());
@@ -258,9 +258,17 @@ async fn run(
     mut session: Session,
     (id, read): (ActionId, &Read),
     clearance: Clearance,
+    gone: oneshot::Receiver<()>,
 ) -> Result<Response, Problem> {
     let run = clearance.run();
     let plain_read = read.statement.operations.iter().all(|operation| operation.verb.is_plain_read());
+    let gone = async {
+        match run {
+            None => drop(gone.await),
+            // What people approved is not lost with the call that waited: its result can be fetched.
+            Some(_) => std::future::pending().await,
+        }
+    };
     let sealed = match &read.upstream {
         Upstream::Gateway(operation) => {
             let by = session.standing().actor.principal.id;
@@ -269,9 +277,15 @@ async fn run(
         Upstream::Sqlite { file, meaning } => {
             let classes: BTreeSet<DataClass> = read.target.classify.values().cloned().collect();
             let hidden = session.masked_classes(&classes);
-            let request =
-                Request { target: &read.target, meaning, parameters: &read.parameters, hidden: &hidden, plain_read };
-            file.send(clearance, request).await
+            let request = Request {
+                target: &read.target,
+                meaning,
+                parameters: &read.parameters,
+                hidden: &hidden,
+                actor: session.standing().actor.principal.id,
+                only_reads: read.statement.operations.iter().all(|operation| operation.verb.only_reads()),
+            };
+            file.send(clearance, request, gone).await
         }
     };
     let Answer { outcome, run: end } = session.open(sealed).await?;

@@ -1,0 +1,48 @@
+//! SQLite targets at their limits: statements that run too long, values that are too large. What is stopped has
+//! changed nothing, and the connection that it ran on serves the next.
+
+use e2e::shop::insert;
+use e2e::{Gateway, Site};
+use serde_json::json;
+
+const COUNT: &str =
+    "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t WHERE n < 0";
+
+async fn impatient_gateway() -> Gateway {
+    let site = Site::new().await;
+    site.replace("countersign.toml", "\n[target.classify]", "\nlongest-run = \"1s\"\n[target.classify]");
+    site.serve().await
+}
+
+#[tokio::test]
+async fn an_endless_read_is_stopped_at_its_limit() {
+    let gateway = impatient_gateway().await;
+    let told = gateway.shopkeeper().propose("shop", COUNT).await.is_problem(504, "stopped");
+    assert!(told.text().contains("longer than 1s"), "{told}");
+    gateway.shopkeeper().propose("shop", "SELECT 1").await.ok();
+}
+
+#[tokio::test]
+async fn an_endless_write_is_stopped_at_its_limit_and_undone() {
+    let gateway = impatient_gateway().await;
+    let agent = gateway.shopkeeper();
+    let tables: Vec<String> = (0..30).map(|number| format!("orders o{number}")).collect();
+    let endless = format!("INSERT INTO effects SELECT 'endless' FROM {}", tables.join(", "));
+    for _ in 0..2 {
+        agent.propose("sandbox", &endless).await.is_problem(504, "stopped");
+        assert_eq!(gateway.site.shop.number("SELECT count(*) FROM effects").await, 0);
+    }
+    agent.propose("sandbox", &insert("after it")).await.ok();
+    assert_eq!(gateway.site.shop.effects("after it").await, 1);
+}
+
+/// Rows beyond the limit are not waited for.
+#[tokio::test]
+async fn a_read_ends_when_its_rows_are_enough() {
+    let gateway = Gateway::open().await;
+    let rows = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT n FROM t WHERE n < 10002";
+    let told = gateway.shopkeeper().propose("shop", rows).await.ok();
+    assert_eq!(told["result"]["truncated"], json!(true));
+    assert_eq!(told["result"]["rows"].as_array().map(Vec::len), Some(10_000));
+    assert_eq!(told["result"]["rows_affected"], json!(0));
+}
