@@ -46,3 +46,24 @@ async fn a_read_ends_when_its_rows_are_enough() {
     assert_eq!(told["result"]["rows"].as_array().map(Vec::len), Some(10_000));
     assert_eq!(told["result"]["rows_affected"], json!(0));
 }
+
+#[tokio::test]
+async fn values_that_are_too_large_do_not_take_all_memory() {
+    let gateway = Gateway::open().await;
+    let agent = gateway.shopkeeper();
+    for (statement, status) in [
+        ("SELECT printf('%.*c', 300000000, 'x')", 422),
+        ("SELECT group_concat(printf('%.*c', 20000000, 'x')) FROM orders a, orders b, orders c", 422),
+        ("WITH RECURSIVE t(x) AS (SELECT 'x' UNION ALL SELECT x || x FROM t) SELECT max(length(x)) FROM t", 422),
+        ("SELECT printf('%.*c', 50000000, 'x')", 200),
+    ] {
+        let told = agent.propose("shop", statement).await;
+        assert_eq!(told.status, status, "{statement}: {} bytes", told.bytes.len());
+        assert!(told.bytes.len() < 1_000, "{statement}");
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).expect("Linux tells");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
+    let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(kilobytes < 400_000, "{kilobytes} kB");
+    agent.propose("shop", "SELECT name FROM customers WHERE id = 1").await.ok();
+}

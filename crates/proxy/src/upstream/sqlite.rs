@@ -81,6 +81,7 @@ impl SqliteUpstream {
             .filename(path)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
+            .pragma("hard_heap_limit", HEAP.to_string())
             .disable_statement_logging();
         let pool = |connections, options| {
             SqlitePoolOptions::new()
@@ -326,22 +327,33 @@ fn masked_row(row: &SqliteRow, plan: &mut Plan, bytes: &mut usize) -> Result<Vec
         let kind = raw.type_info();
         let carries = if kind.name() == "TEXT" { Carries::Text } else { Carries::OwnForm };
         let value = match plan.mask(number, carries)? {
-            Masked::Null => Value::Null,
-            Masked::Text(text) => Value::from(text),
-            Masked::Keep => match kind.name() {
-                "INTEGER" => Value::from(row.try_get_unchecked::<i64, _>(number).map_err(refused)?),
-                "REAL" => Value::from(row.try_get_unchecked::<f64, _>(number).map_err(refused)?),
-                "TEXT" => Value::from(row.try_get_unchecked::<String, _>(number).map_err(refused)?),
-                _ => Value::from(BASE64_STANDARD.encode(row.try_get_unchecked::<Vec<u8>, _>(number).map_err(refused)?)),
-            },
+            Masked::Null => Some(Value::Null),
+            Masked::Text(text) => Some(Value::from(text)),
+            Masked::Keep => cell(row, number, kind.name(), BYTES.saturating_sub(*bytes))?,
         };
-        *bytes += 32 + value.as_str().map_or(0, str::len);
-        if *bytes > BYTES {
-            break;
+        *bytes += 32 + value.as_ref().map_or(BYTES, |value| value.as_str().map_or(0, str::len));
+        match value {
+            Some(value) if *bytes <= BYTES => values.push(value),
+            _ => break,
         }
-        values.push(value);
     }
     Ok(values)
+}
+
+/// A value as it is; none if there is no room for it: what is left out of the answer is not copied.
+fn cell(row: &SqliteRow, number: usize, kind: &str, room: usize) -> Result<Option<Value>, UpstreamFailed> {
+    Ok(Some(match kind {
+        "INTEGER" => Value::from(row.try_get_unchecked::<i64, _>(number).map_err(refused)?),
+        "REAL" => Value::from(row.try_get_unchecked::<f64, _>(number).map_err(refused)?),
+        "TEXT" => match row.try_get_unchecked::<&str, _>(number).map_err(refused)? {
+            long if long.len() > room => return Ok(None),
+            text => Value::from(text),
+        },
+        _ => match row.try_get_unchecked::<&[u8], _>(number).map_err(refused)? {
+            long if long.len() > room => return Ok(None),
+            bytes => Value::from(BASE64_STANDARD.encode(bytes)),
+        },
+    }))
 }
 
 fn provenance(origin: ColumnOrigin, target: &Target) -> Provenance {
@@ -384,6 +396,9 @@ fn text(row: &SqliteRow, column: &str) -> Result<String, UpstreamFailed> {
 
 /// The longest that a statement waits for its connection.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Bytes that all of SQLite may hold in this process, the store's pages among them. A statement that asks for more
+/// fails; many targets together hold some 10 MiB each.
+const HEAP: u64 = 256 << 20;
 /// Steps of SQLite's machine between two looks at the clock.
 const STEPS: i32 = 10_000;
 
@@ -404,6 +419,7 @@ fn refused(error: impl std::fmt::Display) -> UpstreamFailed {
         "read-only",
         "readonly",
         "locked",
+        "out of memory",
         "ambiguous",
     ];
     let told = known.into_iter().find(|part| words.contains(part));
