@@ -97,6 +97,14 @@ fn replacing_is_removing_and_upserting_is_changing() {
 }
 
 #[test]
+fn an_update_that_replaces_removes_rows_and_one_that_ignores_does_not() {
+    let replaced = read("UPDATE OR REPLACE orders SET id = 2 WHERE id = 1");
+    assert_eq!(replaced, "sql.delete_unbounded orders; sql.update orders");
+    assert_eq!(read("UPDATE OR IGNORE orders SET id = 2 WHERE id = 1"), "sql.update orders");
+    assert_eq!(read("INSERT OR IGNORE INTO orders VALUES (1, 2)"), "sql.insert orders");
+}
+
+#[test]
 fn rows_of_several_queries_are_told_apart_from_those_of_one() {
     let compound = |text: &str| classify(text, &catalog()).unwrap().compound;
     assert!(compound("SELECT total FROM orders WHERE id = 1 UNION ALL SELECT email FROM customers LIMIT 9"));
