@@ -45,6 +45,9 @@ pub struct Meaning {
     pub bound: Vec<Bound>,
     /// Tables that it touches and that have classified columns.
     pub classified: BTreeSet<String>,
+    /// Classes whose values it may store where they have none: that needs what seeing them needs. Only SQLite's
+    /// classifier tells.
+    pub copied: BTreeSet<DataClass>,
     /// Whether rows of several queries are put together: then the upstream's account of where a column comes from names
     /// only one of them, and proves nothing.
     pub compound: bool,

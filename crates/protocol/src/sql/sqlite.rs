@@ -6,6 +6,8 @@
     reason = "sqlparser's enums grow: what is not matched is unknown or not proven"
 )]
 
+mod copies;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -33,6 +35,7 @@ pub fn classify(text: &str, catalog: &Catalog) -> Result<Meaning, Unreadable> {
         reading.statement(statement);
         reading.meaning.compound |= statement.visit(&mut Compound).is_break();
         reading.meaning.placeholders = placeholders(statement);
+        reading.meaning.copied = reading.copied(statement);
     }
     let mut meaning = reading.meaning;
     meaning.bound.sort();

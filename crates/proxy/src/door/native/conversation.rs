@@ -9,7 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use enforcement::{Enforcement, HeldNotice, Problem, Session, Settlement, StoredProposal};
 use gate::{Clearance, Payload, Phase, Presented, Refusal, RunEnd};
 use model::{
-    ActionId, DataClass, Duration, Parameter, ReviewId, SessionState, Standing, Statement, Target, TargetKind,
+    ActionId, DataClass, Duration, Operation, Parameter, Resource, ResourceKind, ReviewId, SessionState, Standing,
+    Statement, Target, TargetKind, Verb,
 };
 use protocol::native::action::GatewayOperation;
 use protocol::native::message::Proposal;
@@ -173,9 +174,10 @@ async fn converse_on(
         }
     };
     let state = Arc::new(SessionState::default());
+    let statement = with_copies(&session, &read);
     let presented = Presented {
-        statement_digest: read.statement.digest(),
-        statement: Arc::new(read.statement.clone()),
+        statement_digest: statement.digest(),
+        statement: Arc::new(statement),
         parameters: read.parameters.clone(),
         state: Arc::clone(&state),
         reveal: BTreeSet::new(),
@@ -213,6 +215,19 @@ async fn converse_on(
             }
         }
     }
+}
+
+/// The statement with what it stores of classes that the actor may not see: that is like nothing that a rule grants.
+fn with_copies(session: &Session, read: &Read) -> Statement {
+    let mut statement = read.statement.clone();
+    if let Upstream::Sqlite { meaning, .. } = &read.upstream {
+        let hidden = session.masked_classes(&meaning.copied);
+        statement.operations.extend(hidden.iter().map(|class| {
+            let what = format!("storing values of class {class} where they are not classified");
+            Operation::new(Verb::Unknown, Resource::new(ResourceKind::Object, "", &what))
+        }));
+    }
+    statement
 }
 
 /// An action that is fetched goes on with its own review. If that is still open and another was opened instead, the action
