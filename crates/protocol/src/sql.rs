@@ -30,7 +30,7 @@ pub struct Table {
     pub identity: String,
     /// Triggers on it: code that runs when it is written.
     pub triggers: Vec<String>,
-    /// Whether it is a view, whose query reads other tables.
+    /// Whether it may show what other tables hold: a view, a virtual table or what lies behind one.
     pub is_view: bool,
     /// Rows as the catalog's statistics have it.
     pub estimated_rows: Option<i64>,

@@ -5,7 +5,7 @@
 mod leash;
 mod shares;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
@@ -54,6 +54,7 @@ struct Taken {
 #[derive(Debug, Clone, Copy)]
 enum Courtesy {
     Objects,
+    Opaque,
     Columns,
     Statistics,
     HasStatistics,
@@ -63,6 +64,8 @@ impl Courtesy {
     const fn text(self) -> &'static str {
         match self {
             Self::Objects => "SELECT type, name, tbl_name, coalesce(sql, '') AS sql, rootpage FROM main.sqlite_master",
+            // What a virtual table shows may be another table's, and what lies behind it is that all the same.
+            Self::Opaque => "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('virtual', 'shadow')",
             Self::Columns => {
                 "SELECT m.name AS tbl, c.name AS col, c.hidden AS hidden FROM main.sqlite_master m, pragma_table_xinfo(m.name) c
                  WHERE m.type IN ('table', 'view') ORDER BY m.name, c.cid"
@@ -101,6 +104,8 @@ impl SqliteUpstream {
     /// If the file cannot be read.
     pub async fn catalog(&self, target: &Target) -> Result<Catalog, UpstreamFailed> {
         let objects = self.ask(Courtesy::Objects).await?;
+        let opaque = self.ask(Courtesy::Opaque).await?;
+        let opaque = opaque.iter().map(|row| text(row, "name")).collect::<Result<BTreeSet<_>, _>>()?;
         let columns = self.ask(Courtesy::Columns).await?;
         let has_statistics = self.ask(Courtesy::HasStatistics).await?;
         let counted = has_statistics.first().is_some_and(|row| row.try_get::<i64, _>("n").is_ok_and(|n| n > 0));
@@ -119,8 +124,7 @@ impl SqliteUpstream {
                     classes: BTreeMap::new(),
                     identity,
                     triggers: Vec::new(),
-                    // What a virtual table shows may be another table's.
-                    is_view: kind == "view" || text(row, "sql")?.to_uppercase().starts_with("CREATE VIRTUAL"),
+                    is_view: kind == "view" || opaque.contains(&name),
                     estimated_rows: None,
                 };
                 catalog.tables.insert(name.to_lowercase(), table);
