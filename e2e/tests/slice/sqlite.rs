@@ -2,7 +2,7 @@
 //! changed nothing, and the connection that it ran on serves the next.
 
 use e2e::shop::insert;
-use e2e::{Gateway, Site};
+use e2e::{Gateway, Site, until};
 use serde_json::json;
 
 const COUNT: &str =
@@ -34,6 +34,26 @@ async fn an_endless_write_is_stopped_at_its_limit_and_undone() {
     }
     agent.propose("sandbox", &insert("after it")).await.ok();
     assert_eq!(gateway.site.shop.effects("after it").await, 1);
+}
+
+/// What people approved is not lost with the call that waited for it.
+#[tokio::test]
+async fn an_approved_read_is_seen_through_when_its_caller_leaves() {
+    let gateway = Gateway::open().await;
+    let agent = gateway.shopkeeper();
+    let tables: Vec<String> = (0..14).map(|number| format!("orders o{number}")).collect();
+    let slow = format!("SELECT DISTINCT c.email FROM customers c, {} WHERE c.id = 1", tables.join(", "));
+    let held = gateway.hold(&agent, &slow).await;
+    gateway.person("joan").approve(&held).await.ok();
+    let (caller, action) = (agent.clone(), held.action.clone());
+    let call = tokio::spawn(async move { caller.try_resume(&action, "30s").await });
+    until("it runs", async || (!gateway.site.log().of_kind("released").is_empty()).then_some(())).await;
+    call.abort();
+    let told = until("it ends", async || {
+        let told = agent.fetch(&held).await;
+        (told.status == 200 && told.body["status"] != "released").then_some(told)
+    });
+    assert_eq!(told.await.rows(), [json!(["[email]"])]);
 }
 
 /// Rows beyond the limit are not waited for.
