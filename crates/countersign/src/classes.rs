@@ -35,8 +35,10 @@ pub(crate) async fn misplaced(config: &Config, file: &Path) -> anyhow::Result<Ve
         let named = |places: &&PlacesOfTarget| places.name == at.target.name.as_str();
         Some((at, places.target.iter().find(named)?))
     }) {
-        let Place::File(path) = &at.place else { continue };
-        let Ok(catalog) = SqliteUpstream::new(path).catalog(&at.target).await else { continue };
+        // The door of a server looks by itself, for each session.
+        let Place::File { path, longest_run } = &at.place else { continue };
+        let longest_run = std::time::Duration::from_millis(longest_run.as_millis());
+        let Ok(catalog) = SqliteUpstream::new(path, longest_run).catalog(&at.target).await else { continue };
         for wrong in catalog.misplaced(&at.target) {
             let key = places.classify.keys().find(|key| key.get_ref().to_lowercase() == wrong);
             let (line, column) = key.map_or((1, 1), |key| place_of(&text, key.span().start));

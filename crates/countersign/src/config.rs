@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use model::{DataClass, GroupName, Labels, Name, Target, TargetKind, TargetVersion, sha256};
+use model::{DataClass, Duration, GroupName, Labels, Name, Target, TargetKind, TargetVersion, sha256};
 use policy::{PolicySet, SourceFile};
 use serde::Deserialize;
 
@@ -40,8 +40,8 @@ pub(crate) struct ConfiguredTarget {
 pub(crate) enum Place {
     /// The gateway itself.
     Here,
-    /// A SQLite file.
-    File(PathBuf),
+    /// A SQLite file, and how long a statement runs there at most.
+    File { path: PathBuf, longest_run: Duration },
     /// A PostgreSQL server, and the listener of its door.
     Postgres(Arc<PostgresPlace>),
 }
@@ -94,6 +94,7 @@ struct RawTarget {
     password: Option<postgres::Secret>,
     upstream_ca: Option<PathBuf>,
     tls: Option<postgres::Certificate>,
+    longest_run: Option<String>,
 }
 
 /// Reads the file and everything it names.
@@ -158,6 +159,9 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
     let wire = postgres::Wire { listen, password, upstream_ca, tls };
     let (place, address, role) = match kind {
         TargetKind::Postgres => {
+            if raw.longest_run.is_some() {
+                bail!("a PostgreSQL target has no `longest-run`: set `statement_timeout` for its role");
+            }
             let place = postgres::read(&raw.name, &raw.upstream, wire, folder)?;
             let (address, role) = (place.address.clone(), place.upstream.role.clone());
             (Place::Postgres(Arc::new(place)), address, role)
@@ -167,7 +171,11 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
                 bail!("a SQLite target has no `listen`, `password`, `upstream-ca` or `tls`: it is a file");
             }
             let path = scheme(&raw.upstream, "sqlite:", "upstream")?;
-            (Place::File(folder.join(path)), raw.upstream.clone(), String::new())
+            let longest_run = raw.longest_run.as_deref().map_or(Some(LONGEST_RUN), |text| {
+                Duration::parse(text).filter(|run| (Duration::from_secs(1)..=LONGEST_RUN_OF_ALL).contains(run))
+            });
+            let longest_run = longest_run.context("`longest-run` is a time from `1s` to `1h`, such as `60s`")?;
+            (Place::File { path: folder.join(path), longest_run }, raw.upstream.clone(), String::new())
         }
     };
     let (name, owner, labels) = (raw.name, raw.owner, raw.labels);
@@ -181,7 +189,9 @@ fn classes(classify: BTreeMap<String, DataClass>, kind: TargetKind) -> anyhow::R
         TargetKind::Postgres => (3, "PostgreSQL", "schema.table.column"),
         TargetKind::Sqlite | TargetKind::Gateway => (2, "SQLite", "table.column"),
     };
-    let classify: BTreeMap<_, _> = classify.into_iter().map(|(column, class)| (column.to_lowercase(), class)).collect();
+    // SQLite folds names; PostgreSQL has them as they are written.
+    let folded = |column: String| if kind == TargetKind::Postgres { column } else { column.to_lowercase() };
+    let classify: BTreeMap<_, _> = classify.into_iter().map(|(column, class)| (folded(column), class)).collect();
     if let Some(wrong) = classify.keys().find(|column| column.split('.').count() != parts) {
         bail!("`{wrong}` is not a column of a {of} target: write `{form}`");
     }
@@ -247,6 +257,11 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
+/// The longest that a statement runs where the target does not say.
+const LONGEST_RUN: Duration = Duration::from_secs(60);
+/// The longest that a target may let a statement run.
+const LONGEST_RUN_OF_ALL: Duration = Duration::from_secs(3600);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,8 +296,22 @@ mod tests {
         assert!(refused(&target.replace("sqlite\"\nup", "oracle\"\nup")).contains("kind `oracle` is not supported"));
         assert!(refused(&target.replace("shop", "countersign")).contains("the gateway's own"));
         assert!(refused(&target.replace("\"dba\"", "\"DBA\"")).contains("`DBA` is not a name"));
+        for wrong in ["0s", "2h", "60", "soon"] {
+            assert!(refused(&format!("{target}longest-run = \"{wrong}\"\n")).contains("from `1s` to `1h`"), "{wrong}");
+        }
         let classified = format!("{target}[target.classify]\n\"email\" = \"email\"\n");
         assert!(refused(&classified).contains("write `table.column`"));
+    }
+
+    #[test]
+    fn a_target_says_how_long_a_statement_runs() {
+        let target = "[[target]]\nname = \"shop\"\nkind = \"sqlite\"\nupstream = \"sqlite:a.db\"\nowner = \"dba\"\n";
+        let longest = |text: &str| match read_text(text).unwrap().targets[1].place {
+            Place::File { longest_run, .. } => longest_run,
+            Place::Here => panic!("a file"),
+        };
+        assert_eq!(longest(target), Duration::from_secs(60));
+        assert_eq!(longest(&format!("{target}longest-run = \"5m\"\n")), Duration::from_secs(300));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use console::Console;
@@ -9,6 +10,7 @@ use enforcement::{Enforcement, Settings};
 use model::Name;
 use proxy::door::native::NativeDoor;
 use proxy::door::postgres::PostgresDoor;
+use proxy::upstream::sqlite::SqliteUpstream;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -44,8 +46,11 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
     let mut tasks = JoinSet::new();
     let enforcement = open(config, &mut tasks).await?;
     let files = config.targets.iter().filter_map(|target| match &target.place {
-        Place::File(path) => Some((target.target.name.clone(), path.as_path())),
         Place::Here | Place::Postgres(_) => None,
+        Place::File { path, longest_run } => {
+            let longest_run = Duration::from_millis(longest_run.as_millis());
+            Some((target.target.name.clone(), SqliteUpstream::new(path, longest_run)))
+        }
     });
     let native = NativeDoor::new(enforcement.clone(), files);
     let router = native.router().merge(Console::new(enforcement.clone()).router()).merge(openapi::router());

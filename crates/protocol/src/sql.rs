@@ -42,7 +42,8 @@ pub struct Table {
     pub identity: String,
     /// Triggers on it: code that runs when it is written.
     pub triggers: Vec<String>,
-    /// Whether reading it runs code of its own, or reads elsewhere: a view, row policies, a foreign server.
+    /// Whether reading it may show what stands elsewhere, or runs code of its own: a view, a virtual table or what lies
+    /// behind one, row policies, a foreign server.
     pub is_view: bool,
     /// Rows as the catalog's statistics have it.
     pub estimated_rows: Option<i64>,
@@ -57,6 +58,9 @@ pub struct Meaning {
     pub bound: Vec<Bound>,
     /// Tables that it touches and that have classified columns.
     pub classified: BTreeSet<String>,
+    /// Classes whose values it may store where they have none: that needs what seeing them needs. Only SQLite's
+    /// classifier tells.
+    pub copied: BTreeSet<DataClass>,
     /// Whether rows of several queries are put together: then the upstream's account of where a column comes from names
     /// only one of them, and proves nothing.
     pub compound: bool,

@@ -5,6 +5,7 @@
 mod d01_renamed_columns;
 mod d02_transformed_columns;
 mod d03_copies_of_columns;
+mod d10_laundered_values;
 mod d16_inherited_exemption;
 mod d18_secrets_of_the_gateway;
 mod d19_edited_log;

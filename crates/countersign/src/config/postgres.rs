@@ -25,7 +25,7 @@ pub(crate) struct PostgresPlace {
 
 /// Where a secret stands; never the secret itself.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "toml::Value")]
 pub(super) enum Secret {
     /// In an environment variable.
     Env(String),
@@ -126,6 +126,22 @@ fn rustls_name(host: &str) -> anyhow::Result<rustls::pki_types::ServerName<'stat
 
 fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+impl TryFrom<toml::Value> for Secret {
+    type Error = &'static str;
+
+    /// The words of a mistake never hold what was written: it may be the secret itself.
+    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
+        let refused = "a secret is never written here: use `password = { file = \"PATH\" }` or `{ env = \"NAME\" }`";
+        let toml::Value::Table(table) = value else { return Err(refused) };
+        let mut entries = table.into_iter();
+        match (entries.next(), entries.next()) {
+            (Some((key, toml::Value::String(name))), None) if key == "env" => Ok(Self::Env(name)),
+            (Some((key, toml::Value::String(path))), None) if key == "file" => Ok(Self::File(path.into())),
+            _ => Err(refused),
+        }
+    }
 }
 
 impl Secret {

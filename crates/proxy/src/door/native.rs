@@ -4,7 +4,6 @@
 mod conversation;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -58,6 +57,28 @@ impl Drop for Turn {
 #[derive(Debug, Default)]
 struct Results {
     kept: VecDeque<(ActionId, Rows)>,
+    /// What they take.
+    bytes: usize,
+}
+
+impl Results {
+    /// Keeps a result that is small enough; the oldest make room for it.
+    fn keep(&mut self, id: ActionId, rows: &Rows) {
+        let size = rows.size();
+        if rows.rows.len() > KEPT_ROWS || size > KEPT_BYTES {
+            return;
+        }
+        while self.kept.len() >= RESULTS || self.bytes + size > KEPT_BYTES {
+            let Some((_, oldest)) = self.kept.pop_front() else { break };
+            self.bytes -= oldest.size();
+        }
+        self.bytes += size;
+        self.kept.push_back((id, rows.clone()));
+    }
+
+    fn kept(&self, id: ActionId) -> Option<&Rows> {
+        self.kept.iter().find_map(|(kept, rows)| (*kept == id).then_some(rows))
+    }
 }
 
 /// What a caller is told of its action.
@@ -110,6 +131,8 @@ impl From<UpstreamFailed> for Problem {
             UpstreamFailed::Refused(_) => (422, "upstream-refused"),
             UpstreamFailed::Withheld(_) => (403, "withheld"),
             UpstreamFailed::Unreachable(_) => (502, "upstream-unreachable"),
+            UpstreamFailed::Busy => (503, "upstream-busy"),
+            UpstreamFailed::Stopped(_) => (504, "stopped"),
             UpstreamFailed::Lost => (502, "uncertain"),
         };
         Self::new(status, kind, failed, "mend the statement or the target, then propose it again")
@@ -136,8 +159,8 @@ pub struct NativeApi;
 impl NativeDoor {
     /// The door to these SQLite files and to the gateway itself.
     #[must_use]
-    pub fn new<'a>(enforcement: Enforcement, files: impl IntoIterator<Item = (Name, &'a FilePath)>) -> Self {
-        let sqlite = files.into_iter().map(|(name, path)| (name, SqliteUpstream::new(path))).collect();
+    pub fn new(enforcement: Enforcement, files: impl IntoIterator<Item = (Name, SqliteUpstream)>) -> Self {
+        let sqlite = files.into_iter().collect();
         Self(Arc::new(Inner { enforcement, sqlite, results: Mutex::default(), talking: Mutex::default() }))
     }
 
@@ -157,19 +180,11 @@ impl NativeDoor {
     }
 
     fn keep(&self, id: ActionId, rows: &Rows) {
-        if rows.rows.len() > KEPT_ROWS {
-            return;
-        }
-        let mut results = self.0.results.lock().unwrap_or_else(PoisonError::into_inner);
-        if results.kept.len() >= RESULTS {
-            results.kept.pop_front();
-        }
-        results.kept.push_back((id, rows.clone()));
+        self.0.results.lock().unwrap_or_else(PoisonError::into_inner).keep(id, rows);
     }
 
     fn kept(&self, id: ActionId) -> Option<Rows> {
-        let results = self.0.results.lock().unwrap_or_else(PoisonError::into_inner);
-        results.kept.iter().find(|(kept, _)| *kept == id).map(|(_, rows)| rows.clone())
+        self.0.results.lock().unwrap_or_else(PoisonError::into_inner).kept(id).cloned()
     }
 }
 
@@ -234,3 +249,39 @@ fn not_found() -> Problem {
 const RESULTS: usize = 64;
 /// Rows of a result that is kept for fetching again; a larger one is not.
 const KEPT_ROWS: usize = 1_000;
+/// Bytes of all results that are kept for fetching again.
+const KEPT_BYTES: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn rows(rows: usize, bytes: usize) -> Rows {
+        Rows { rows: vec![vec![Value::from("x".repeat(bytes))]; rows], ..Rows::default() }
+    }
+
+    fn id(number: u8) -> ActionId {
+        ActionId::from_random([number; 16])
+    }
+
+    #[test]
+    fn results_are_kept_within_a_number_of_bytes_and_the_oldest_go_first() {
+        let mut results = Results::default();
+        for number in 0..6 {
+            results.keep(id(number), &rows(1, 15 << 20));
+        }
+        let kept: Vec<u8> = (0..6).filter(|number| results.kept(id(*number)).is_some()).collect();
+        assert_eq!(kept, [2, 3, 4, 5]);
+        assert!(results.bytes <= KEPT_BYTES);
+        results.keep(id(9), &rows(1, KEPT_BYTES));
+        results.keep(id(8), &rows(KEPT_ROWS + 1, 1));
+        assert!(results.kept(id(9)).is_none() && results.kept(id(8)).is_none() && results.kept(id(2)).is_some());
+        for number in 0..=u8::MAX {
+            results.keep(id(number), &rows(1, 1));
+        }
+        assert_eq!(results.kept.len(), RESULTS);
+        assert_eq!(results.bytes, results.kept.iter().map(|(_, rows)| rows.size()).sum::<usize>());
+    }
+}

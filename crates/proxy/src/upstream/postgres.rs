@@ -66,6 +66,11 @@ pub enum Failed {
     /// It does not speak as PostgreSQL does.
     #[error("the upstream violated the protocol: {0}")]
     Misbehaved(String),
+    /// A class of the target stands on a column that is not there: what was meant would come back in the clear.
+    #[error(
+        "`{0}` has a class, and there is no such column: nothing runs on this target until its configuration is mended"
+    )]
+    Misconfigured(String),
     /// It refused a question of the gateway's own.
     #[error("the upstream refused a question of the gateway's own ({0})")]
     Refused(String),

@@ -9,7 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use enforcement::{Enforcement, HeldNotice, Problem, Session, Settlement, StoredProposal};
 use gate::{Clearance, Payload, Phase, Presented, Refusal, RefusalKind, RunEnd};
 use model::{
-    ActionId, Duration, Parameter, Purpose, ReviewId, Run, SessionState, Standing, Statement, Target, TargetKind,
+    ActionId, Duration, Operation, Parameter, Purpose, Resource, ResourceKind, ReviewId, Run, SessionState, Standing,
+    Statement, Target, TargetKind, Verb,
 };
 use protocol::native::action::GatewayOperation;
 use protocol::native::message::Proposal;
@@ -187,9 +188,10 @@ async fn converse_on(
         }
     };
     let state = Arc::new(SessionState::default());
+    let statement = with_copies(&mut session, &read);
     let presented = Presented {
-        statement_digest: read.statement.digest(),
-        statement: Arc::new(read.statement.clone()),
+        statement_digest: statement.digest(),
+        statement: Arc::new(statement),
         parameters: read.parameters.clone(),
         state: Arc::clone(&state),
         reveal: BTreeSet::new(),
@@ -202,7 +204,7 @@ async fn converse_on(
     let mut settled = session.present(presented).await;
     loop {
         match settled {
-            Settlement::Forward(clearance) => return run(door, session, (id, &read), clearance).await,
+            Settlement::Forward(clearance) => return run(door, session, (id, &read), clearance, gone).await,
             Settlement::Refused(refusal) => {
                 refused(enforcement, id, &refusal).await?;
                 return Err(refusal.into());
@@ -228,6 +230,19 @@ async fn converse_on(
             }
         }
     }
+}
+
+/// The statement with what it stores of classes that the actor may not see: that is like nothing that a rule grants.
+fn with_copies(session: &mut Session, read: &Read) -> Statement {
+    let mut statement = read.statement.clone();
+    if let Upstream::Sqlite { meaning, .. } = &read.upstream {
+        let hidden = session.hidden_classes();
+        statement.operations.extend(meaning.copied.intersection(&hidden).map(|class| {
+            let what = format!("storing values of class {class} where they are not classified");
+            Operation::new(Verb::Unknown, Resource::new(ResourceKind::Object, "", &what))
+        }));
+    }
+    statement
 }
 
 /// An action that is fetched goes on with its own review. If that is still open and another was opened instead, the action
@@ -274,9 +289,17 @@ async fn run(
     mut session: Session,
     (id, read): (ActionId, &Read),
     clearance: Clearance,
+    gone: oneshot::Receiver<()>,
 ) -> Result<Response, Problem> {
     let run = clearance.run();
     let plain_read = read.statement.operations.iter().all(|operation| operation.verb.is_plain_read());
+    let gone = async {
+        match run {
+            None => drop(gone.await),
+            // What people approved is not lost with the call that waited: its result can be fetched.
+            Some(_) => std::future::pending().await,
+        }
+    };
     let sealed = match &read.upstream {
         Upstream::Gateway(operation) => {
             let by = session.standing().actor.principal.id;
@@ -284,9 +307,15 @@ async fn run(
         }
         Upstream::Sqlite { file, meaning } => {
             let hidden = session.hidden_classes();
-            let request =
-                Request { target: &read.target, meaning, parameters: &read.parameters, hidden: &hidden, plain_read };
-            file.send(clearance, request).await
+            let request = Request {
+                target: &read.target,
+                meaning,
+                parameters: &read.parameters,
+                hidden: &hidden,
+                actor: session.standing().actor.principal.id,
+                only_reads: read.statement.operations.iter().all(|operation| operation.verb.only_reads()),
+            };
+            file.send(clearance, request, gone).await
         }
     };
     let Answer { outcome, run: end } = session.open(sealed).await?;

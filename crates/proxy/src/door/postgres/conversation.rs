@@ -73,9 +73,9 @@ impl Conversation {
         door: PostgresDoor,
         client: Client,
         (upstream, stoppable): (Connection, Stoppable),
-        session: Session,
+        (session, library): (Session, Library),
     ) -> Self {
-        let (names, library, state) = (Names::default(), Library::default(), State::default());
+        let (names, state) = (Names::default(), State::default());
         Self { door, client, upstream, session, stoppable, names, library, state, turn: Turn::default() }
     }
 

@@ -15,7 +15,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::client::Client;
 use super::conversation::Conversation;
+use super::reading::Library;
 use super::{PostgresDoor, told};
+use crate::upstream::postgres::Failed;
 
 /// Lets a client in. `None`: it was told why not, or asked for something else.
 pub(super) async fn let_in(door: &PostgresDoor, stream: TcpStream) -> Option<Box<Conversation>> {
@@ -197,11 +199,12 @@ async fn enter(
         severity: protocol::postgres::message::Severity::Fatal,
         ..told::refusal(&refusal, &door.0.reviews)
     })?;
-    let upstream = door.0.upstream.connect(&settings).await;
-    let upstream = upstream.map_err(|failed| {
-        tracing::warn!(target_name = %door.target(), error = %failed, "no connection to the upstream");
+    let unreachable = |failed: Failed| {
+        tracing::warn!(target_name = %door.target(), error = %failed, "no session with the upstream");
         told::fatal(told::LOST, failed).hint("an administrator finds the cause in the gateway's own log")
-    })?;
+    };
+    let mut upstream = door.0.upstream.connect(&settings).await.map_err(unreachable)?;
+    let library = Library::open(&mut upstream, &target).await.map_err(unreachable)?;
     let stoppable = door.0.cancels.register();
     let stoppable = stoppable.ok_or_else(|| told::fatal(told::UNAVAILABLE, "the system has no randomness"))?;
     client.say(&Said::LoggedIn);
@@ -212,7 +215,7 @@ async fn enter(
     client.say(&Said::Ready(upstream.status.byte()));
     client.flush().await?;
     let door = door.clone();
-    Ok(move |client| Conversation::new(door, client, (upstream, stoppable), session))
+    Ok(move |client| Conversation::new(door, client, (upstream, stoppable), (session, library)))
 }
 
 /// A later minor version, or options of it, are answered with what is spoken here.

@@ -60,12 +60,25 @@ impl From<Failed> for Unread {
                 )
                 .hint("end the transaction, if one is open, and try again"),
             ),
+            Failed::Misconfigured(_) => Self::Told(
+                told::error(told::UNAVAILABLE, failed).hint("tell an administrator: `target.classify` needs mending"),
+            ),
             other => Self::Failed(other),
         }
     }
 }
 
 impl Library {
+    /// A library for a new session: every class of the target stands on a column.
+    ///
+    /// # Errors
+    /// If one does not, or the server does not answer.
+    pub(super) async fn open(connection: &mut Connection, target: &Target) -> Result<Self, Failed> {
+        let mut library = Self::default();
+        library.catalog.check(connection, target).await?;
+        Ok(library)
+    }
+
     /// The catalog may have changed: what was read is forgotten.
     pub(super) fn forget(&mut self) {
         *self = Self::default();

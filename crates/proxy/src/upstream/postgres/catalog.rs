@@ -84,6 +84,7 @@ impl Catalog {
         if !tables.is_empty() {
             let relations = answers.next().unwrap_or_default();
             self.learn_tables(connection, target, (&tables, &relations)).await?;
+            self.check_classes(target, &tables)?;
         }
         if !functions.is_empty() {
             self.learn_functions(&functions, &answers.next().unwrap_or_default());
@@ -93,6 +94,44 @@ impl Catalog {
             for name in operators.into_iter().flatten() {
                 let shadowed = told.iter().any(|row| text(row, 0) == name && text(row, 1) == "t");
                 self.known.operators.insert(name, shadowed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks whether every class of the target stands on a column.
+    ///
+    /// # Errors
+    /// If one does not, or the server does not answer.
+    pub async fn check(&mut self, connection: &mut Connection, target: &Target) -> Result<(), Failed> {
+        let tables = target.classify.keys().filter_map(|column| column.rsplit_once('.')?.0.split_once('.'));
+        let table = |(schema, name): (&str, &str)| CatalogQuestion::Table(Some(schema.to_owned()), name.to_owned());
+        let questions: BTreeSet<_> = tables.map(table).collect();
+        if questions.is_empty() {
+            return Ok(());
+        }
+        self.ask(connection, target, &questions).await?;
+        for column in target.classify.keys() {
+            let known =
+                column.rsplit_once('.').and_then(|(table, _)| table.split_once('.')).is_some_and(|(schema, name)| {
+                    matches!(self.known.tables.get(&(Some(schema.to_owned()), name.to_owned())), Some(Some(_)))
+                });
+            if !known {
+                return Err(Failed::Misconfigured(column.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every class of these tables stands on a column of them.
+    fn check_classes(&self, target: &Target, names: &[(Option<String>, String)]) -> Result<(), Failed> {
+        for table in names.iter().filter_map(|name| self.known.tables.get(name)?.as_ref()) {
+            let prefix = format!("{}.{}.", table.schema, table.name);
+            for declared in target.classify.keys() {
+                let column = declared.strip_prefix(&prefix);
+                if column.is_some_and(|column| !table.columns.iter().any(|known| known == column)) {
+                    return Err(Failed::Misconfigured(declared.clone()));
+                }
             }
         }
         Ok(())
@@ -221,7 +260,7 @@ fn declared<'t>(target: &'t Target, schema: &str, table: &str, column: &str) -> 
     if target.classify.is_empty() {
         return None;
     }
-    target.classify.get(&format!("{schema}.{table}.{column}").to_lowercase())
+    target.classify.get(&format!("{schema}.{table}.{column}"))
 }
 
 /// A class that a view's sources hold, whatever the view calls it. A function of others' making may read anything.
@@ -232,7 +271,7 @@ fn hidden_source(target: &Target, (schema, name): (&str, &str), sources: &[Row])
     sources.iter().find_map(|row| {
         let held = |(column, class): (&String, &DataClass)| {
             let table = column.rsplit_once('.').map_or("", |(table, _)| table);
-            let is_source = table == format!("{}.{}", text(row, 1), text(row, 2)).to_lowercase();
+            let is_source = table == format!("{}.{}", text(row, 1), text(row, 2));
             (is_source || row.get(1).is_none_or(Option::is_none)).then(|| class.clone())
         };
         target.classify.iter().find_map(held)
