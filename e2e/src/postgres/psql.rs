@@ -25,7 +25,13 @@ pub struct Psql {
 
 /// What came out of a pipe so far.
 #[derive(Debug, Clone, Default)]
-struct Heard(Arc<Mutex<Vec<u8>>>);
+struct Heard(Arc<Mutex<Output>>);
+
+#[derive(Debug, Default)]
+struct Output {
+    bytes: Vec<u8>,
+    ended: bool,
+}
 
 /// Runs a script to its end; the first error ends it with exit code 3.
 pub async fn run(login: &Login, script: &str) -> Ran {
@@ -118,17 +124,21 @@ impl Heard {
     async fn listen(self, mut pipe: impl AsyncRead + Unpin) {
         let mut bytes = [0; 4096];
         while let Ok(count @ 1..) = pipe.read(&mut bytes).await {
-            self.0.lock().expect("nobody panics with it").extend_from_slice(&bytes[..count]);
+            self.0.lock().expect("nobody panics with it").bytes.extend_from_slice(&bytes[..count]);
         }
+        self.0.lock().expect("nobody panics with it").ended = true;
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().expect("nobody panics with it")).into_owned()
+        String::from_utf8_lossy(&self.0.lock().expect("nobody panics with it").bytes).into_owned()
     }
 
+    /// Fails at once if psql ended without saying it.
     async fn until(&self, words: &str) -> String {
         until(&format!("psql says `{words}`"), async || {
+            let ended = self.0.lock().expect("nobody panics with it").ended;
             let text = self.text();
+            assert!(!ended || text.contains(words), "psql ended without saying `{words}`: {text}");
             text.contains(words).then_some(text)
         })
         .await

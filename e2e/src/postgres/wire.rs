@@ -156,17 +156,19 @@ impl Wire {
         }
     }
 
-    /// Messages up to the first of this kind, which is the last of them.
+    /// Messages up to the first of this kind, which is the last of them. Fails if the answer ends without one.
     pub async fn until(&mut self, kind: u8) -> Answer {
         let mut answer = Answer::default();
         while let Some(message) = self.receive().await {
-            let found = message.kind == kind;
+            let last = message.kind == kind || message.kind == b'Z';
             answer.messages.push(message);
-            if found {
-                return answer;
+            if last {
+                break;
             }
         }
-        panic!("no `{}` came: {answer}", char::from(kind));
+        let found = answer.messages.last().is_some_and(|message| message.kind == kind);
+        assert!(found, "no `{}` came: {answer}", char::from(kind));
+        answer
     }
 
     /// The first notice that comes.

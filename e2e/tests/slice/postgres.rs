@@ -54,6 +54,25 @@ pub(crate) async fn approved(gateway: &Gateway, wire: &mut Wire, held: &Held) ->
     wire.answer().await
 }
 
+/// Sends frames; what is held is approved.
+pub(crate) async fn ask(gateway: &Gateway, wire: &mut Wire, frames: &[u8]) -> Answer {
+    wire.send(frames).await;
+    let mut answer = Answer::default();
+    while let Some(message) = wire.receive().await {
+        if message.kind == b'N' {
+            let told = String::from_utf8_lossy(&message.body).replace('\0', " ");
+            gateway.person("grace").approve(&gateway.held_in(&told).await).await.ok();
+        }
+        let last = message.kind == b'Z';
+        answer.messages.push(message);
+        if last {
+            return answer;
+        }
+    }
+    answer.closed = true;
+    answer
+}
+
 /// The neighbour: a lawful read by the same agent still works.
 pub(crate) async fn still_serves(gateway: &mut Gateway, after: &str) {
     gateway.assert_alive();

@@ -1,10 +1,12 @@
 //! P12: a write is called a read: behind a common table expression, with RETURNING, through functions and pragmas, by
 //! a trigger. Who may only read changes nothing; straight to the file, each of them does.
 
+use e2e::postgres::{Bank, frame};
 use e2e::{Gateway, Site};
 use serde_json::json;
 
 use super::refusals_on_the_record;
+use crate::postgres::{serve, session};
 
 const READERS: &str = r#"
 @id("agents-read")
@@ -96,4 +98,79 @@ async fn an_update_that_replaces_is_more_than_an_update() {
     assert_eq!(gateway.site.shop.number("SELECT count(*) FROM orders").await, 3);
     agent.propose("shop", "UPDATE orders SET note = 'changed' WHERE id = 1").await.ok();
     assert!(!refusals_on_the_record(&gateway).await.is_empty());
+}
+
+/// Each changes something when it goes straight to a PostgreSQL server.
+const ON_POSTGRES: [&str; 26] = [
+    "WITH d AS (DELETE FROM orders RETURNING id) SELECT id FROM d",
+    "WITH d AS MATERIALIZED (UPDATE orders SET note = 'changed' RETURNING id) SELECT 1",
+    "WITH i AS (INSERT INTO effects VALUES ('x') RETURNING key) SELECT key FROM i",
+    "SELECT id INTO copied FROM orders",
+    "CREATE TABLE copied AS SELECT id FROM orders",
+    "EXPLAIN ANALYZE DELETE FROM orders",
+    "EXPLAIN (ANALYZE, COSTS off) UPDATE orders SET note = 'changed'",
+    "SELECT nextval('numbers')",
+    "SELECT setval('numbers', 99)",
+    "SELECT leaves_an_effect('x')",
+    "SELECT says_it_is_pure('x')",
+    "SELECT id FROM orders WHERE leaves_an_effect(note) IS NOT NULL",
+    "SELECT id FROM orders ORDER BY leaves_an_effect('x')",
+    "SELECT (SELECT leaves_an_effect('x'))",
+    "SELECT * FROM leaves_an_effect('x')",
+    "VALUES (leaves_an_effect('x'))",
+    "SELECT * FROM writes_when_read",
+    "SELECT id FROM guarded",
+    "DO $$ BEGIN DELETE FROM orders; END $$",
+    "CALL deletes()",
+    "PREPARE p AS DELETE FROM orders; EXECUTE p",
+    "SELECT query_to_xml('DELETE FROM orders', true, true, '')",
+    "SELECT lo_create(4711)",
+    "DECLARE c CURSOR WITH HOLD FOR SELECT leaves_an_effect('x')",
+    "MERGE INTO orders o USING (SELECT 1 AS id) s ON o.id = s.id WHEN MATCHED THEN DELETE",
+    "BEGIN; DELETE FROM orders; COMMIT",
+];
+
+const TRAPS: &str = "
+    CREATE SEQUENCE numbers;
+    CREATE VIEW writes_when_read AS SELECT leaves_an_effect('by the view') AS v;
+    CREATE TABLE guarded (id int);
+    INSERT INTO guarded VALUES (1);
+    ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE guarded FORCE ROW LEVEL SECURITY;
+    CREATE POLICY writes ON guarded USING (leaves_an_effect('by the policy') IS NOT NULL);
+    CREATE PROCEDURE deletes() LANGUAGE sql AS 'DELETE FROM orders';
+";
+
+/// Rows and objects, and where the sequence is.
+async fn everything(bank: &Bank) -> Vec<String> {
+    let mut all = bank.everything().await;
+    all.extend(bank.texts("SELECT last_value || ' ' || is_called FROM numbers").await);
+    all
+}
+
+#[tokio::test]
+async fn who_may_only_read_changes_nothing_on_a_real_server() {
+    let (bank, gateway) = serve(Bank::open().await, |site| site.with_only_rules(READERS)).await;
+    bank.execute(TRAPS).await;
+    for statement in ON_POSTGRES {
+        // Each in a database of its own: what one changes is not there for the next.
+        let scratch = Bank::open().await;
+        scratch.execute(TRAPS).await;
+        let before = everything(&scratch).await;
+        scratch.direct().await.query(statement).await;
+        assert_ne!(everything(&scratch).await, before, "a dead exploit: {statement}");
+    }
+    let before = everything(&bank).await;
+    for target in ["bank", "training"] {
+        let mut wire = session(&gateway, target).await;
+        for statement in ON_POSTGRES {
+            wire.query(statement).await;
+            wire.exchange(&[frame::statement(statement, &[]), frame::sync()].concat()).await;
+            assert_eq!(everything(&bank).await, before, "it ran: {statement}");
+        }
+        wire.query("ROLLBACK").await;
+        let lawful = "WITH t AS (SELECT id FROM orders) SELECT count(*) FROM t";
+        assert_eq!(wire.query(lawful).await.ok().texts(), ["3"]);
+    }
+    assert!(refusals_on_the_record(&gateway).await.len() >= 2 * ON_POSTGRES.len() - 8);
 }

@@ -1,10 +1,10 @@
 //! What is not supported, or lifts the guard: refused with a clear error, never passed through, nobody asked; and the
 //! session goes on.
 
-use e2e::postgres::{Answer, Wire, frame};
+use e2e::postgres::frame;
 use e2e::shop::insert;
 
-use super::{open, session, still_serves};
+use super::{open, session};
 
 /// Each is one statement that no rule of the starter set grants, or that the gateway does not carry.
 const REFUSED: [&str; 61] = [
@@ -111,50 +111,6 @@ async fn the_data_of_a_refused_copy_goes_nowhere() {
     let answer = wire.exchange(&[failed, frame::query("SELECT 2")].concat()).await;
     assert!(answer.closed || answer.error().is_some() || answer.texts() == ["2"], "{answer}");
     assert_eq!(bank.number("SELECT count(*) FROM effects").await, 0);
-}
-
-/// Refused with an error, after which the session goes on, or ended with one.
-fn refused_or_ended(answer: &Answer) {
-    assert!(answer.error().is_some() || answer.closed, "{answer}");
-    assert!(!answer.kinds().contains('V') && answer.cells().is_empty(), "something came through: {answer}");
-}
-
-#[tokio::test]
-async fn a_function_called_by_its_number_is_refused() {
-    let (bank, mut gateway) = open().await;
-    let number = bank.number("SELECT 'leaves_an_effect'::regproc::oid").await;
-    let call = frame::function_call(u32::try_from(number).expect("an oid"), &["by its number"]);
-    assert_eq!(bank.direct().await.exchange(&call).await.ok().kinds(), "VZ", "a dead exploit");
-    assert_eq!(bank.effects("by its number").await, 1);
-    for target in ["bank", "training"] {
-        let mut wire = session(&gateway, target).await;
-        refused_or_ended(&wire.exchange(&call).await);
-    }
-    assert_eq!(bank.effects("by its number").await, 1);
-    still_serves(&mut gateway, "a function call").await;
-}
-
-#[tokio::test]
-async fn a_session_for_replication_is_refused() {
-    let (bank, mut gateway) = open().await;
-    let direct = bank.direct_login();
-    let login = gateway.login("shopkeeper", "bank");
-    for mode in ["database", "true", "on", "1"] {
-        let parameters = [("user", "gateway"), ("database", bank.name.as_str()), ("replication", mode)];
-        let mut wire = Wire::connect(&direct).await.expect("it listens");
-        wire.send(&frame::startup(&parameters)).await;
-        wire.authenticate("").await.expect("a dead exploit");
-        assert!(wire.query("IDENTIFY_SYSTEM").await.error().is_none(), "a dead exploit");
-        let mut wire = Wire::connect(&login).await.expect("it listens");
-        wire.send(&frame::startup(&parameters)).await;
-        let refusal = wire.authenticate(&login.password).await.expect_err("a session for replication was opened");
-        assert!(!refusal.message().is_empty(), "{refusal}");
-    }
-    let mut wire = session(&gateway, "bank").await;
-    for command in ["IDENTIFY_SYSTEM", "START_REPLICATION 0/0", "BASE_BACKUP"] {
-        wire.query(command).await.refused();
-    }
-    still_serves(&mut gateway, "a start for replication").await;
 }
 
 /// A cursor is a way to read what it was declared for, and no way around anything.
