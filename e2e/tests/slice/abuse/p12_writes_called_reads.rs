@@ -97,7 +97,7 @@ const ON_POSTGRES: [&str; 26] = [
     "SELECT setval('numbers', 99)",
     "SELECT leaves_an_effect('x')",
     "SELECT says_it_is_pure('x')",
-    "SELECT id FROM orders WHERE leaves_an_effect(note) IS NOT NULL",
+    "SELECT id FROM orders WHERE leaves_an_effect('x') IS NOT NULL",
     "SELECT id FROM orders ORDER BY leaves_an_effect('x')",
     "SELECT (SELECT leaves_an_effect('x'))",
     "SELECT * FROM leaves_an_effect('x')",
@@ -107,7 +107,7 @@ const ON_POSTGRES: [&str; 26] = [
     "DO $$ BEGIN DELETE FROM orders; END $$",
     "CALL deletes()",
     "PREPARE p AS DELETE FROM orders; EXECUTE p",
-    "SELECT query_to_xml('DELETE FROM orders', true, true, '')",
+    "SELECT query_to_xml('SELECT leaves_an_effect(''x'')', true, true, '')",
     "SELECT lo_create(4711)",
     "DECLARE c CURSOR WITH HOLD FOR SELECT leaves_an_effect('x')",
     "MERGE INTO orders o USING (SELECT 1 AS id) s ON o.id = s.id WHEN MATCHED THEN DELETE",
@@ -142,7 +142,7 @@ async fn who_may_only_read_changes_nothing_on_a_real_server() {
         scratch.execute(TRAPS).await;
         let before = everything(&scratch).await;
         scratch.direct().await.query(statement).await;
-        assert_ne!(everything(&scratch).await, before, "a dead exploit: {statement}");
+        assert!(everything(&scratch).await != before, "a dead exploit: {statement}");
     }
     let before = everything(&bank).await;
     for target in ["bank", "training"] {
@@ -150,7 +150,7 @@ async fn who_may_only_read_changes_nothing_on_a_real_server() {
         for statement in ON_POSTGRES {
             wire.query(statement).await;
             wire.exchange(&[frame::statement(statement, &[]), frame::sync()].concat()).await;
-            assert_eq!(everything(&bank).await, before, "it ran: {statement}");
+            assert!(everything(&bank).await == before, "it ran: {statement}");
         }
         wire.query("ROLLBACK").await;
         let lawful = "WITH t AS (SELECT id FROM orders) SELECT count(*) FROM t";
