@@ -7,16 +7,15 @@ use std::time::{Duration, Instant};
 
 use audit::SigningKey;
 use enforcement::{Enforcement, GivenVerdict, NewAgent, NewPerson, Session, Settings, Settlement};
-use gate::{Payload, Presented};
 use model::{
-    Channel, Clock, Operation, PrincipalId, PrincipalKind, Resource, ResourceKind, SessionState, Standing, Statement,
-    Strength, Timestamp, Verb, VerdictKind,
+    Channel, Clock, Operation, PrincipalId, PrincipalKind, Resource, ResourceKind, SessionState, Standing, Strength,
+    Timestamp, Verb, VerdictKind,
 };
 use policy::{PolicySet, SourceFile};
 use secrecy::SecretString;
 use tokio::task::JoinSet;
 
-use crate::decisions::target;
+use crate::decisions::{presented, target};
 use crate::tell;
 
 /// A node in a throw-away folder, with an agent and a reviewer.
@@ -83,31 +82,14 @@ impl Stage {
     }
 }
 
-pub fn presented(verb: Verb, resource: Resource) -> Presented {
-    let statement = Statement {
-        text: "a statement".to_owned(),
-        operations: vec![Operation::new(verb, resource)],
-        bound: Vec::new(),
-    };
-    Presented {
-        statement_digest: statement.digest(),
-        statement: Arc::new(statement),
-        parameters: Vec::new(),
-        state: Arc::new(SessionState::default()),
-        reveal: BTreeSet::new(),
-        reason: String::new(),
-        cannot_wait: None,
-        payload: Payload(vec![1]),
-    }
-}
-
 pub async fn measure() -> anyhow::Result<()> {
     let stage = Stage::set().await?;
     let mut samples: Vec<Duration> = Vec::new();
     for round in 0..300 {
         let mut session = stage.session().await?;
         let table = Resource::new(ResourceKind::Table, "", &format!("orders{round}"));
-        let Settlement::Held(held) = session.present(presented(Verb::SqlDelete, table)).await else {
+        let Settlement::Held(held) = session.present(presented(vec![Operation::new(Verb::SqlDelete, table)])).await
+        else {
             anyhow::bail!("a deletion is held here");
         };
         let review = held.review;

@@ -49,17 +49,7 @@ fn repeated(policy: PolicySet, standing: Standing, target: Target, operations: V
     };
     let mut passage = Passage::new(Journal::new(session, [2; 32]), session, fresh);
     let (inlet, mut log, _syncs) = audit::open(0);
-    let statement = Statement { text: "SELECT id FROM orders WHERE id = $1".to_owned(), operations, bound: Vec::new() };
-    let presented = Presented {
-        statement_digest: statement.digest(),
-        statement: Arc::new(statement),
-        parameters: Vec::new(),
-        state: Arc::new(SessionState::default()),
-        reveal: BTreeSet::new(),
-        reason: String::new(),
-        cannot_wait: None,
-        payload: Payload(Vec::new()),
-    };
+    let presented = presented(operations);
     let mut samples = Vec::new();
     for number in 0..50_000 {
         let started = Instant::now();
@@ -101,7 +91,22 @@ fn policy_of_a_thousand() -> anyhow::Result<PolicySet> {
     PolicySet::load(&[file], &BTreeSet::new()).map_err(|errors| anyhow::anyhow!("{errors:?}"))
 }
 
-pub fn agent() -> Standing {
+pub fn presented(operations: Vec<Operation>) -> Presented {
+    let statement = Statement { text: "SELECT id FROM orders WHERE id = $1".to_owned(), operations, bound: Vec::new() };
+    Presented {
+        statement_digest: statement.digest(),
+        statement: Arc::new(statement),
+        parameters: Vec::new(),
+        state: Arc::new(SessionState::default()),
+        reveal: BTreeSet::new(),
+        reason: String::new(),
+        purpose: model::Purpose::Run,
+        obstacle: None,
+        payload: Payload(vec![1]),
+    }
+}
+
+fn agent() -> Standing {
     let id = PrincipalId::from_random([3; 16]);
     let owner = PrincipalId::from_random([4; 16]);
     let name = "reporter".parse().unwrap();

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use enforcement::Settlement;
 use gate::{Payload, RunEnd};
-use model::{Resource, ResourceKind, Run, Verb};
+use model::{Operation, Resource, ResourceKind, Run, Verb};
 use tokio::task::JoinSet;
 
-use crate::approvals::{Stage, presented};
+use crate::approvals::Stage;
+use crate::decisions::presented;
 use crate::tell;
 
 pub async fn measure() -> anyhow::Result<()> {
@@ -23,7 +24,7 @@ pub async fn measure() -> anyhow::Result<()> {
                     let begun = Instant::now();
                     let table = Resource::new(ResourceKind::Table, "", "orders");
                     // Allowed by policy, and a write: cleared only when its record is durable.
-                    match session.present(presented(Verb::SqlInsert, table)).await {
+                    match session.present(presented(vec![Operation::new(Verb::SqlInsert, table)])).await {
                         Settlement::Forward(clearance) => {
                             samples.push(begun.elapsed());
                             let (Payload(_), _forwarded) = clearance.spend();

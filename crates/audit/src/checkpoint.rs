@@ -153,10 +153,23 @@ impl fmt::Display for VerifyingKey {
     }
 }
 
+/// What of a checkpoints file was written whole: a crash may leave a piece of a note at the end.
+#[must_use]
+pub fn whole_notes(text: &str) -> &str {
+    text.rfind(NOTE_END).and_then(|at| text.get(..at + NOTE_END.len())).unwrap_or("")
+}
+
+/// The signed notes in the text of a checkpoints file, in order.
+pub fn notes(text: &str) -> impl Iterator<Item = &str> {
+    text.split(NOTE_END).map(|note| note.trim_start_matches('\n')).filter(|note| note.contains("\n\n"))
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Stands behind each note in a checkpoints file.
+pub const NOTE_END: &str = "\n-----\n";
 /// The algorithm byte of signed-note for Ed25519.
 const ED25519: u8 = 1;
 
@@ -190,6 +203,17 @@ mod tests {
         for wrong in ["", "a\n\nb", "countersign.test/log\n042\nAA==\n\n"] {
             assert!(public.verify(wrong).is_err());
         }
+    }
+
+    #[test]
+    fn a_file_of_notes_is_split_and_a_torn_one_at_its_end_is_left_out() {
+        let (_, _, note) = signed();
+        let file = format!("{note}{NOTE_END}{note}{NOTE_END}");
+        let torn = format!("{file}{}", note.get(..20).unwrap());
+        assert_eq!(whole_notes(&torn), file);
+        assert_eq!(notes(whole_notes(&torn)).collect::<Vec<_>>(), [note.as_str(), &note]);
+        assert_eq!(notes(whole_notes(&note)).count(), 0);
+        assert_eq!(notes(&note).collect::<Vec<_>>(), [note.as_str()]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod record;
 mod tree;
 mod verify;
 
-pub use checkpoint::{BadNote, Checkpoint, SigningKey, VerifyingKey};
+pub use checkpoint::{BadNote, Checkpoint, NOTE_END, SigningKey, VerifyingKey, notes, whole_notes};
 pub use frame::{BadFrame, FRAME_HEADER, Frame, scan};
 pub use log::{Batch, Inlet, Log, Recorded, Staged, Syncs, Unwritable, Written, open};
 pub use record::{

@@ -18,6 +18,8 @@ pub struct Verifier {
     sequences: HashMap<String, Sequence>,
     last_time: u64,
     last_checked: u64,
+    /// A checkpoint did not hold: none behind it can.
+    parted: bool,
     findings: Vec<Finding>,
 }
 
@@ -46,7 +48,8 @@ pub struct Report {
 #[derive(Debug, Default)]
 struct Sequence {
     next: u64,
-    ahead: std::collections::BTreeSet<u64>,
+    /// Numbers beyond a hole, with the index at which each stands.
+    ahead: BTreeMap<u64, u64>,
 }
 
 impl Verifier {
@@ -108,8 +111,8 @@ impl Verifier {
         let size = self.tree.size();
         match self.promised.get(&size) {
             Some(root) if *root == self.tree.root() => self.last_checked = size,
-            Some(_) => self.find_range(size),
-            None => {}
+            Some(_) if !self.parted => self.find_parting(size),
+            Some(_) | None => {}
         }
     }
 
@@ -117,11 +120,11 @@ impl Verifier {
     fn check_sequence(&mut self, index: u64, leaf: &Committed) {
         let number = leaf.number("n");
         let sequence = self.sequences.entry(leaf.text("s").to_owned()).or_default();
-        if number < sequence.next || !sequence.ahead.insert(number) {
+        if number < sequence.next || sequence.ahead.insert(number, index).is_some() {
             let what = format!("record {number} of session {} stands twice", leaf.text("s"));
             return self.find(index, &what);
         }
-        while sequence.ahead.remove(&sequence.next) {
+        while sequence.ahead.remove(&sequence.next).is_some() {
             sequence.next += 1;
         }
     }
@@ -134,18 +137,21 @@ impl Verifier {
             self.find(size, "the log ends in the middle of a record");
         }
         if let Some((promised, _)) = self.promised.iter().next_back().filter(|(promised, _)| **promised > size) {
-            let what =
-                format!("a signed checkpoint counts {promised} records, the log holds {size}: records were cut off");
+            let what = format!(
+                "a signed checkpoint counts {promised} records, the log holds {size}: records were cut off, or removed at or \
+                 behind record {}",
+                self.last_checked
+            );
             self.find(size, &what);
         }
-        let holes: Vec<String> = self
-            .sequences
-            .iter()
-            .filter(|(_, sequence)| !sequence.ahead.is_empty())
-            .map(|(session, sequence)| format!("record {} of session {session} is missing", sequence.next))
-            .collect();
-        for hole in holes {
-            self.find(size, &hole);
+        let holes = self.sequences.iter().filter_map(|(session, sequence)| {
+            // A session's records stand in their order: the hole is before the first that stands beyond it.
+            let (_, before) = sequence.ahead.first_key_value()?;
+            let what = format!("record {} of session {session} is missing", sequence.next);
+            Some((*before, what))
+        });
+        for (index, hole) in holes.collect::<Vec<_>>() {
+            self.find(index, &hole);
         }
         self.findings.sort_by_key(|finding| finding.index);
         Report { size, root: self.tree.root(), proven: self.last_checked, findings: self.findings }
@@ -157,11 +163,13 @@ impl Verifier {
         }
     }
 
-    fn find_range(&mut self, size: u64) {
+    /// The log and its checkpoints part between the last checkpoint that held and this one.
+    fn find_parting(&mut self, size: u64) {
+        self.parted = true;
         let first = self.last_checked;
         let what = format!(
             "records {first} to {} are not those that the signed checkpoint of size {size} counts: at least one was rewritten, \
-             reordered, inserted or removed",
+             reordered, inserted or removed; here the log and its signed checkpoints part",
             size - 1
         );
         self.find(first, &what);

@@ -3,13 +3,14 @@
 
 use std::convert::Infallible;
 
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, FromRef, FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use enforcement::{Enforcement, GivenVerdict, PROBLEM_JSON, Problem, RecordFilter};
+use enforcement::{Caller, Enforcement, GivenVerdict, OrProblem, Problem, RecordFilter};
 use futures_util::Stream;
 use model::{Channel, PrincipalKind, ReviewId, Standing, Strength, VerdictKind, limit};
 use serde::{Deserialize, Serialize};
@@ -68,9 +69,18 @@ struct Page<T> {
 #[serde(deny_unknown_fields)]
 struct ReviewsQuery {
     #[serde(default)]
-    state: Option<String>,
+    state: Listed,
     #[serde(default)]
     before: Option<String>,
+}
+
+/// Which reviews are listed.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Listed {
+    #[default]
+    Open,
+    All,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,30 +95,7 @@ struct RecordsQuery {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PrincipalsQuery {
-    kind: Option<String>,
-}
-
-/// A problem on its way out.
-#[derive(Debug)]
-struct Told(Problem);
-
-impl<T: Into<Problem>> From<T> for Told {
-    fn from(problem: T) -> Self {
-        Self(problem.into())
-    }
-}
-
-impl IntoResponse for Told {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self.0.body())).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        response
-    }
-}
-
-fn unavailable(error: impl ToString) -> Told {
-    Told(Problem::unavailable(error))
+    kind: Option<PrincipalKind>,
 }
 
 impl Console {
@@ -137,25 +124,27 @@ impl Console {
             .layer(DefaultBodyLimit::max(8 * limit::REASON_BYTES))
             .with_state(self)
     }
+}
 
-    /// Who calls; people only. Agents and pipelines have nothing to do here (invariant 8).
-    async fn person(&self, headers: &HeaderMap) -> Result<Standing, Told> {
-        let caller = self.caller(headers).await?;
-        if caller.actor.principal.kind != PrincipalKind::Person {
-            return Err(Problem::new(
-                403,
-                "people-only",
-                "agents and pipelines have nothing to do here",
-                "ask a person",
-            )
-            .into());
-        }
-        Ok(caller)
+impl FromRef<Console> for Enforcement {
+    fn from_ref(console: &Console) -> Self {
+        console.enforcement.clone()
     }
+}
 
-    async fn caller(&self, headers: &HeaderMap) -> Result<Standing, Told> {
-        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        Ok(self.enforcement.authenticate_header(header).await?)
+/// A person who calls. Agents and pipelines have nothing to do here (invariant 8).
+struct Person(Standing);
+
+impl FromRequestParts<Console> for Person {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Problem> {
+        let Caller(standing) = Caller::from_request_parts(parts, console).await?;
+        if standing.actor.principal.kind != PrincipalKind::Person {
+            let why = "agents and pipelines have nothing to do here";
+            return Err(Problem::new(403, "people-only", why, "ask a person"));
+        }
+        Ok(Self(standing))
     }
 }
 
@@ -165,12 +154,11 @@ impl Console {
     ("before" = Option<String>, Query, description = "a review's id: only older ones"),
 ))]
 async fn reviews(
+    Person(person): Person,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Query(query): Query<ReviewsQuery>,
-) -> Result<Response, Told> {
-    let person = console.person(&headers).await?;
-    let open = query.state.as_deref() != Some("all");
+    OrProblem(Query(query)): OrProblem<Query<ReviewsQuery>>,
+) -> Result<Response, Problem> {
+    let open = query.state == Listed::Open;
     let mut before: Option<ReviewId> = match query.before {
         Some(text) => Some(text.parse().map_err(|_| Problem::not_found("review"))?),
         None => None,
@@ -178,7 +166,7 @@ async fn reviews(
     let (mut items, mut next) = (Vec::new(), None);
     // Reviews that do not concern the caller are passed over; a page never costs more than a few reads.
     for _ in 0..PAGES {
-        let rows = console.enforcement.store().reviews(open, before, PAGE).await.map_err(unavailable)?;
+        let rows = console.enforcement.store().reviews(open, before, PAGE).await.map_err(Problem::unavailable)?;
         let last = rows.last().map(|row| row.review.case.id);
         for row in rows.iter().filter(|row| view::concerns(&row.review, &person)) {
             items.push(view::summary(row));
@@ -197,15 +185,18 @@ async fn reviews(
 #[utoipa::path(get, path = "/api/v1/reviews/{id}", tag = "reviews", params(("id" = String, Path)), responses(
     (status = 200, body = ReviewView), (status = 404, description = "No such review, or it does not concern you"),
 ))]
-async fn review(State(console): State<Console>, headers: HeaderMap, Path(id): Path<String>) -> Result<Response, Told> {
-    let person = console.person(&headers).await?;
+async fn review(
+    Person(person): Person,
+    State(console): State<Console>,
+    OrProblem(Path(id)): OrProblem<Path<String>>,
+) -> Result<Response, Problem> {
     let id: ReviewId = id.parse().map_err(|_| Problem::not_found("review"))?;
-    let row = console.enforcement.store().review(id).await.map_err(unavailable)?;
+    let row = console.enforcement.store().review(id).await.map_err(Problem::unavailable)?;
     let row = row.filter(|row| view::concerns(&row.review, &person)).ok_or_else(|| Problem::not_found("review"))?;
-    console.enforcement.record_reveal(id, person.actor.principal.id).await.map_err(unavailable)?;
+    console.enforcement.record_reveal(id, person.actor.principal.id).await.map_err(Problem::unavailable)?;
     let mut ids: Vec<_> = row.review.case.action.actor.lineage.people().collect();
     ids.extend(row.review.state.verdicts.iter().map(|verdict| verdict.reviewer));
-    let people = console.enforcement.store().standings(ids).await.map_err(unavailable)?;
+    let people = console.enforcement.store().standings(ids).await.map_err(Problem::unavailable)?;
     Ok(Json(view::whole(&row, &people)).into_response())
 }
 
@@ -217,22 +208,21 @@ async fn review(State(console): State<Console>, headers: HeaderMap, Path(id): Pa
         (status = 409, description = "The verdict does not count, and why"),
 ))]
 async fn verdict(
+    Person(person): Person,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Json(body): Json<VerdictBody>,
-) -> Result<Response, Told> {
-    let person = console.person(&headers).await?;
+    OrProblem(Path(id)): OrProblem<Path<String>>,
+    OrProblem(Json(body)): OrProblem<Json<VerdictBody>>,
+) -> Result<Response, Problem> {
     let review: ReviewId = id.parse().map_err(|_| Problem::not_found("review"))?;
-    let row = console.enforcement.store().review(review).await.map_err(unavailable)?;
+    let row = console.enforcement.store().review(review).await.map_err(Problem::unavailable)?;
     let row = row.filter(|row| view::concerns(&row.review, &person)).ok_or_else(|| Problem::not_found("review"))?;
     if !row.review.case.code().to_string().eq_ignore_ascii_case(body.code.trim()) {
         let hint = "compare the code with the one you were shown, and look at the review again";
-        return Err(Problem::new(409, "other-code", "the code is not this review's", hint).into());
+        return Err(Problem::new(409, "other-code", "the code is not this review's", hint));
     }
     if body.channel == Channel::Console {
         let hint = "verdicts by this call come from the command line (`cli`) or a program (`api`)";
-        return Err(Problem::new(400, "bad-channel", "`console` is not a channel of this call", hint).into());
+        return Err(Problem::new(400, "bad-channel", "`console` is not a channel of this call", hint));
     }
     let given = GivenVerdict {
         review,
@@ -250,11 +240,10 @@ async fn verdict(
 #[utoipa::path(post, path = "/api/v1/reviews/{id}/withdraw", tag = "reviews", params(("id" = String, Path)),
     responses((status = 200, body = ReviewView), (status = 409, description = "It is over already")))]
 async fn withdraw(
+    Caller(caller): Caller,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Result<Response, Told> {
-    let caller = console.caller(&headers).await?;
+    OrProblem(Path(id)): OrProblem<Path<String>>,
+) -> Result<Response, Problem> {
     let review: ReviewId = id.parse().map_err(|_| Problem::not_found("review"))?;
     let row = console.enforcement.withdraw(review, caller.actor.principal.id).await?;
     Ok(Json(view::summary(&row)).into_response())
@@ -264,18 +253,12 @@ async fn withdraw(
 #[utoipa::path(get, path = "/api/v1/principals", tag = "principals", responses((status = 200, body = [Object])),
     params(("kind" = Option<String>, Query, description = "`person`, `agent` (the default) or `pipeline`")))]
 async fn principals(
+    _: Person,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Query(query): Query<PrincipalsQuery>,
-) -> Result<Response, Told> {
-    console.person(&headers).await?;
-    let kind = match query.kind.as_deref() {
-        None | Some("agent") => PrincipalKind::Agent,
-        Some("person") => PrincipalKind::Person,
-        Some("pipeline") => PrincipalKind::Pipeline,
-        Some(_) => return Err(Problem::not_found("kind of principal").into()),
-    };
-    let found = console.enforcement.store().principals(kind).await.map_err(unavailable)?;
+    OrProblem(Query(query)): OrProblem<Query<PrincipalsQuery>>,
+) -> Result<Response, Problem> {
+    let kind = query.kind.unwrap_or(PrincipalKind::Agent);
+    let found = console.enforcement.store().principals(kind).await.map_err(Problem::unavailable)?;
     let items: Vec<Value> = found.iter().map(view::principal).collect();
     Ok(Json(Page { items, next: None }).into_response())
 }
@@ -288,14 +271,13 @@ async fn principals(
     ("limit" = Option<u32>, Query, description = "at most 500; 50 by default"),
 ))]
 async fn records(
+    _: Person,
     State(console): State<Console>,
-    headers: HeaderMap,
-    Query(query): Query<RecordsQuery>,
-) -> Result<Response, Told> {
-    console.person(&headers).await?;
+    OrProblem(Query(query)): OrProblem<Query<RecordsQuery>>,
+) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(PAGE).clamp(1, 500);
     let filter = RecordFilter { kind: query.kind, names: query.names, before: query.before, limit };
-    let found = console.enforcement.search().find(&filter).await.map_err(unavailable)?;
+    let found = console.enforcement.search().find(&filter).await.map_err(Problem::unavailable)?;
     let full = found.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let next = found.last().filter(|_| full).map(|last| last.index.to_string());
     let items: Vec<RecordView> = found.into_iter().map(RecordView::from).collect();
@@ -306,9 +288,12 @@ async fn records(
 #[utoipa::path(get, path = "/api/v1/records/{index}", tag = "records", params(("index" = u64, Path)), responses(
     (status = 200, body = RecordView), (status = 404, description = "No such record, or not under a checkpoint yet"),
 ))]
-async fn record(State(console): State<Console>, headers: HeaderMap, Path(index): Path<u64>) -> Result<Response, Told> {
-    console.person(&headers).await?;
-    let proven = console.enforcement.prove(index).await.map_err(unavailable)?;
+async fn record(
+    _: Person,
+    State(console): State<Console>,
+    OrProblem(Path(index)): OrProblem<Path<u64>>,
+) -> Result<Response, Problem> {
+    let proven = console.enforcement.prove(index).await.map_err(Problem::unavailable)?;
     let proven = proven.ok_or_else(|| Problem::not_found("record under a checkpoint"))?;
     Ok(Json(RecordView::from(proven)).into_response())
 }
@@ -317,8 +302,8 @@ async fn record(State(console): State<Console>, headers: HeaderMap, Path(index):
 #[utoipa::path(get, path = "/api/v1/checkpoints/latest", tag = "records", responses(
     (status = 200, description = "A signed note", body = String), (status = 404, description = "Nothing is signed yet"),
 ))]
-async fn checkpoint(State(console): State<Console>) -> Result<Response, Told> {
-    let note = console.enforcement.checkpoint().await.map_err(unavailable)?;
+async fn checkpoint(State(console): State<Console>) -> Result<Response, Problem> {
+    let note = console.enforcement.checkpoint().await.map_err(Problem::unavailable)?;
     let note = note.ok_or_else(|| Problem::not_found("checkpoint yet"))?;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, plain)], note).into_response())
@@ -327,8 +312,7 @@ async fn checkpoint(State(console): State<Console>) -> Result<Response, Told> {
 /// What happens to reviews from now on, as server-sent events: `review-opened`, `review-moved`. A client that falls
 /// behind gets `behind` and should list again.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", responses((status = 200, description = "An event stream")))]
-async fn events(State(console): State<Console>, headers: HeaderMap) -> Result<Response, Told> {
-    let person = console.person(&headers).await?;
+async fn events(Person(person): Person, State(console): State<Console>) -> Result<Response, Problem> {
     Ok(Sse::new(stream(console, person)).keep_alive(KeepAlive::default()).into_response())
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use enforcement::{FoundRecord, Proven, ReviewRow};
 use gate::{Phase, Review};
-use model::{Format, Parameter, PrincipalId, Standing, Visible, contains_hidden};
+use model::{Format, Parameter, PrincipalId, Run, Standing, Visible, contains_hidden};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -28,7 +28,8 @@ pub(crate) struct ReviewView {
     expires_at: String,
     /// The run: `released`, `succeeded`, `failed`, `uncertain`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<String>,
+    #[schema(value_type = Option<String>)]
+    run: Option<Run>,
     /// Present when a review is shown whole.
     #[serde(flatten)]
     #[schema(value_type = Object)]
@@ -99,7 +100,7 @@ pub(crate) fn summary(row: &ReviewRow) -> ReviewView {
         asks: case.requirements.iter().map(Ask::from).collect(),
         opened_at: case.opened_at.to_string(),
         expires_at: case.expires_at.to_string(),
-        run: row.run.as_ref().map(|run| run.state.clone()),
+        run: row.run.as_ref().map(|run| run.state),
         whole: None,
     }
 }

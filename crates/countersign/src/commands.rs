@@ -54,7 +54,7 @@ enum Command {
     /// List, show and settle reviews.
     #[command(subcommand)]
     Reviews(reviews::Reviews),
-    /// Propose an action and wait for it. Exit code: 0 ran, 3 rejected, 4 expired, 5 denied.
+    /// Propose an action and wait for it. Exit code: 0 ran, 3 rejected, 4 expired, 5 denied; 1 anything else.
     Propose(propose::Propose),
     /// Look into policies.
     #[command(subcommand)]
@@ -109,12 +109,12 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(command) => command.run().await,
         Command::Init(command) => command.run(json).await,
         Command::Serve(command) => command.run().await,
-        Command::Check(command) => command.run(json),
+        Command::Check(command) => command.run(json).await,
         Command::Agent(command) => command.run(json).await,
         Command::Person(command) => command.run(json).await,
         Command::Reviews(command) => command.run(json).await,
         Command::Propose(command) => command.run(json).await,
-        Command::Policy(command) => command.run(json),
+        Command::Policy(command) => command.run(json).await,
         Command::Audit(command) => command.run(json).await,
     }
 }

@@ -1,14 +1,19 @@
 //! `countersign.toml`: read strictly, every mistake with its line and column, every secret a reference, every path
 //! relative to the file.
 
+mod postgres;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use model::{DataClass, GroupName, Labels, Name, Target, TargetKind, TargetVersion, sha256};
+use model::{DataClass, Duration, GroupName, Labels, Name, Target, TargetKind, TargetVersion, sha256};
 use policy::{PolicySet, SourceFile};
 use serde::Deserialize;
+
+pub(crate) use postgres::PostgresPlace;
 
 /// The configuration, read and checked.
 #[derive(Debug)]
@@ -18,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) log: PathBuf,
     pub(crate) keys: PathBuf,
     pub(crate) policies: PathBuf,
+    /// Where people reach the gateway: links begin with it.
+    pub(crate) public_url: Option<String>,
     pub(crate) targets: Vec<ConfiguredTarget>,
 }
 
@@ -31,8 +38,12 @@ pub(crate) struct ConfiguredTarget {
 /// Where a target is.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
-    /// A SQLite file.
-    File(PathBuf),
+    /// The gateway itself.
+    Here,
+    /// A SQLite file, and how long a statement runs there at most.
+    File { path: PathBuf, longest_run: Duration },
+    /// A PostgreSQL server, and the listener of its door.
+    Postgres(Arc<PostgresPlace>),
 }
 
 #[derive(Deserialize)]
@@ -52,6 +63,7 @@ struct RawGateway {
     audit: String,
     keys: PathBuf,
     policies: PathBuf,
+    public_url: Option<String>,
 }
 
 impl Default for RawGateway {
@@ -62,6 +74,7 @@ impl Default for RawGateway {
             audit: "file:data/log".to_owned(),
             keys: "keys".into(),
             policies: "policies".into(),
+            public_url: None,
         }
     }
 }
@@ -77,6 +90,11 @@ struct RawTarget {
     labels: Labels,
     #[serde(default)]
     classify: BTreeMap<String, DataClass>,
+    listen: Option<SocketAddr>,
+    password: Option<postgres::Secret>,
+    upstream_ca: Option<PathBuf>,
+    tls: Option<postgres::Certificate>,
+    longest_run: Option<String>,
 }
 
 /// Reads the file and everything it names.
@@ -105,6 +123,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Config> {
         log: folder.join(scheme(&gateway.audit, "file:", "audit")?),
         keys: folder.join(gateway.keys),
         policies: folder.join(gateway.policies),
+        public_url: gateway.public_url,
         targets,
     })
 }
@@ -125,25 +144,58 @@ fn gateway_itself() -> ConfiguredTarget {
         version: TargetVersion(sha256(&[])),
     };
     target.version = target.version_of("", "");
-    ConfiguredTarget { target, place: Place::File(PathBuf::new()) }
+    ConfiguredTarget { target, place: Place::Here }
 }
 
 fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget> {
-    let kind = raw.kind.parse().ok().filter(|kind| *kind == TargetKind::Sqlite);
-    let kind = kind.with_context(|| format!("kind `{}` is not supported by this build: use `sqlite`", raw.kind))?;
+    let kind = raw.kind.parse().ok().filter(|kind| *kind != TargetKind::Gateway);
+    let kind = kind
+        .with_context(|| format!("kind `{}` is not supported by this build: use `sqlite` or `postgres`", raw.kind))?;
     if raw.name == Name::gateway() {
         bail!("the name `{}` is the gateway's own", raw.name);
     }
-    let path = scheme(&raw.upstream, "sqlite:", "upstream")?;
-    let classify: BTreeMap<_, _> =
-        raw.classify.into_iter().map(|(column, class)| (column.to_lowercase(), class)).collect();
-    if let Some(wrong) = classify.keys().find(|column| column.split('.').count() != 2) {
-        bail!("`{wrong}` is not a column of a SQLite target: write `table.column`");
-    }
+    let classify = classes(raw.classify, kind)?;
+    let (listen, password, upstream_ca, tls) = (raw.listen, raw.password, raw.upstream_ca, raw.tls);
+    let wire = postgres::Wire { listen, password, upstream_ca, tls };
+    let (place, address, role) = match kind {
+        TargetKind::Postgres => {
+            if raw.longest_run.is_some() {
+                bail!("a PostgreSQL target has no `longest-run`: set `statement_timeout` for its role");
+            }
+            let place = postgres::read(&raw.name, &raw.upstream, wire, folder)?;
+            let (address, role) = (place.address.clone(), place.upstream.role.clone());
+            (Place::Postgres(Arc::new(place)), address, role)
+        }
+        TargetKind::Sqlite | TargetKind::Gateway => {
+            if wire.is_set() {
+                bail!("a SQLite target has no `listen`, `password`, `upstream-ca` or `tls`: it is a file");
+            }
+            let path = scheme(&raw.upstream, "sqlite:", "upstream")?;
+            let longest_run = raw.longest_run.as_deref().map_or(Some(LONGEST_RUN), |text| {
+                Duration::parse(text).filter(|run| (Duration::from_secs(1)..=LONGEST_RUN_OF_ALL).contains(run))
+            });
+            let longest_run = longest_run.context("`longest-run` is a time from `1s` to `1h`, such as `60s`")?;
+            (Place::File { path: folder.join(path), longest_run }, raw.upstream.clone(), String::new())
+        }
+    };
     let (name, owner, labels) = (raw.name, raw.owner, raw.labels);
     let mut target = Target { name, kind, owner, labels, classify, version: TargetVersion(sha256(&[])) };
-    target.version = target.version_of(&raw.upstream, "");
-    Ok(ConfiguredTarget { target, place: Place::File(folder.join(path)) })
+    target.version = target.version_of(&address, &role);
+    Ok(ConfiguredTarget { target, place })
+}
+
+fn classes(classify: BTreeMap<String, DataClass>, kind: TargetKind) -> anyhow::Result<BTreeMap<String, DataClass>> {
+    let (parts, of, form) = match kind {
+        TargetKind::Postgres => (3, "PostgreSQL", "schema.table.column"),
+        TargetKind::Sqlite | TargetKind::Gateway => (2, "SQLite", "table.column"),
+    };
+    // SQLite folds names; PostgreSQL has them as they are written.
+    let folded = |column: String| if kind == TargetKind::Postgres { column } else { column.to_lowercase() };
+    let classify: BTreeMap<_, _> = classify.into_iter().map(|(column, class)| (folded(column), class)).collect();
+    if let Some(wrong) = classify.keys().find(|column| column.split('.').count() != parts) {
+        bail!("`{wrong}` is not a column of a {of} target: write `{form}`");
+    }
+    Ok(classify)
 }
 
 impl Config {
@@ -171,7 +223,7 @@ impl Config {
     }
 }
 
-fn place_of(text: &str, offset: usize) -> (usize, usize) {
+pub(crate) fn place_of(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());
     (before.matches('\n').count() + 1, column + 1)
@@ -204,6 +256,11 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row.last().copied().unwrap_or(0)
 }
+
+/// The longest that a statement runs where the target does not say.
+const LONGEST_RUN: Duration = Duration::from_secs(60);
+/// The longest that a target may let a statement run.
+const LONGEST_RUN_OF_ALL: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
@@ -239,8 +296,22 @@ mod tests {
         assert!(refused(&target.replace("sqlite\"\nup", "oracle\"\nup")).contains("kind `oracle` is not supported"));
         assert!(refused(&target.replace("shop", "countersign")).contains("the gateway's own"));
         assert!(refused(&target.replace("\"dba\"", "\"DBA\"")).contains("`DBA` is not a name"));
+        for wrong in ["0s", "2h", "60", "soon"] {
+            assert!(refused(&format!("{target}longest-run = \"{wrong}\"\n")).contains("from `1s` to `1h`"), "{wrong}");
+        }
         let classified = format!("{target}[target.classify]\n\"email\" = \"email\"\n");
         assert!(refused(&classified).contains("write `table.column`"));
+    }
+
+    #[test]
+    fn a_target_says_how_long_a_statement_runs() {
+        let target = "[[target]]\nname = \"shop\"\nkind = \"sqlite\"\nupstream = \"sqlite:a.db\"\nowner = \"dba\"\n";
+        let longest = |text: &str| match read_text(text).unwrap().targets[1].place {
+            Place::File { longest_run, .. } => longest_run,
+            Place::Here => panic!("a file"),
+        };
+        assert_eq!(longest(target), Duration::from_secs(60));
+        assert_eq!(longest(&format!("{target}longest-run = \"5m\"\n")), Duration::from_secs(300));
     }
 
     #[test]

@@ -1,33 +1,34 @@
 //! Wiring: configuration to a running gateway. The routers of the doors and of the console are joined on one port.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use console::Console;
 use enforcement::{Enforcement, Settings};
-use model::TargetKind;
+use model::Name;
 use proxy::door::native::NativeDoor;
+use proxy::door::postgres::PostgresDoor;
+use proxy::upstream::sqlite::SqliteUpstream;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::clock::WallClock;
 use crate::config::{Config, Place};
-use crate::{keys, openapi};
+use crate::{keys, openapi, server};
 
 /// A running gateway: ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
+    /// Where targets with a listener of their own are reached.
+    pub(crate) doors: Vec<(Name, SocketAddr)>,
     pub(crate) tasks: JoinSet<()>,
 }
 
 /// Opens log and store.
 pub(crate) async fn open(config: &Config, tasks: &mut JoinSet<()>) -> anyhow::Result<Enforcement> {
-    for folder in [Some(config.log.as_path()), config.store.parent()].into_iter().flatten() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-    }
     let settings = Settings {
         log: config.log.clone(),
         store: config.store.clone(),
@@ -44,20 +45,34 @@ pub(crate) async fn open(config: &Config, tasks: &mut JoinSet<()>) -> anyhow::Re
 pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
     let mut tasks = JoinSet::new();
     let enforcement = open(config, &mut tasks).await?;
-    let files = config.targets.iter().filter(|target| target.target.kind == TargetKind::Sqlite);
-    let files = files.map(|target| match &target.place {
-        Place::File(path) => (target.target.name.clone(), Path::new(path)),
-    });
-    let native = NativeDoor::new(enforcement.clone(), files);
-    let router = native.router().merge(Console::new(enforcement).router()).merge(openapi::router());
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}: is another gateway running?", config.listen))?;
-    let address = listener.local_addr()?;
-    tasks.spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "the HTTP server stopped");
+    let files = config.targets.iter().filter_map(|target| match &target.place {
+        Place::Here | Place::Postgres(_) => None,
+        Place::File { path, longest_run } => {
+            let longest_run = Duration::from_millis(longest_run.as_millis());
+            Some((target.target.name.clone(), SqliteUpstream::new(path, longest_run)))
         }
     });
-    Ok(Gateway { address, tasks })
+    let native = NativeDoor::new(enforcement.clone(), files);
+    let router = native.router().merge(Console::new(enforcement.clone()).router()).merge(openapi::router());
+    let router = enforcement::refuse_the_rest(router, enforcement.clone());
+    let listener = listen(config.listen).await?;
+    let address = listener.local_addr()?;
+    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let reviews = format!("{}/api/v1/reviews/", url.trim_end_matches('/'));
+    let mut doors = Vec::new();
+    for target in &config.targets {
+        if let Place::Postgres(place) = &target.place {
+            let listener = listen(place.listen).await?;
+            doors.push((target.target.name.clone(), listener.local_addr()?));
+            let upstream = Arc::clone(&place.upstream);
+            let door = PostgresDoor::new(enforcement.clone(), upstream, place.tls.clone(), reviews.clone());
+            tasks.spawn(door.serve(listener));
+        }
+    }
+    tasks.spawn(server::serve(listener, router));
+    Ok(Gateway { address, doors, tasks })
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}: is another gateway running?"))
 }

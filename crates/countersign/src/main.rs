@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+mod classes;
 mod client;
 mod clock;
 mod commands;
@@ -10,6 +11,7 @@ mod failure;
 mod gateway;
 mod keys;
 mod openapi;
+mod server;
 mod terminal;
 
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Read as _, Write as _};
 
 use anyhow::{Context as _, bail};
+use model::OneLine;
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -37,13 +38,13 @@ pub(crate) const RED: &str = "31";
 pub(crate) const GREEN: &str = "32";
 pub(crate) const YELLOW: &str = "33";
 
-/// A value as one word or line.
+/// A value as one word or line. What others wrote reaches the terminal only this way: it cannot pass for lines of ours.
 pub(crate) fn shown(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => OneLine(text).to_string(),
         Some(Value::Array(items)) => items.iter().map(|item| shown(Some(item))).collect::<Vec<_>>().join(", "),
-        Some(other) => other.to_string(),
+        Some(other) => OneLine(&other.to_string()).to_string(),
     }
 }
 

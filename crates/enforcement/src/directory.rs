@@ -238,7 +238,16 @@ impl Enforcement {
     pub async fn revoke(&self, name: &Name, by: Option<PrincipalId>) -> Result<(), String> {
         let found = self.0.store.credential_by_name(name).await.map_err(|error| error.to_string())?;
         let id = found.ok_or_else(|| format!("there is no principal `{name}`"))?.principal.id;
-        match self.change_directory(DirectoryChange::Revoke { id, at: self.now() }, id, by).await? {
+        // Two administrators who revoke each other at once: one comes first, and the other stays.
+        let one_at_a_time = self.0.revoking.lock().await;
+        let admins = self.0.store.people_of(&[Name::admins()].into()).await.map_err(|error| error.to_string())?;
+        if admins.len() == 1 && admins.contains_key(&id) {
+            let why = "is the last active person in group `admins`: nobody could run the gateway; add another first";
+            return Err(format!("`{name}` {why}"));
+        }
+        let applied = self.change_directory(DirectoryChange::Revoke { id, at: self.now() }, id, by).await?;
+        drop(one_at_a_time);
+        match applied {
             Applied::Applied => {
                 let owned = self.0.store.owned_by(id).await.map_err(|error| error.to_string())?;
                 for actor in owned.into_iter().chain([id]) {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit::{Committed, Entry, Kind, Recorded, SigningKey, Unwritable, VerifyingKey, open_payload};
 use gate::{Applied, Change, Epoch, Fresh, Journal, Refresh, RunEnd};
@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::follower::{Progress, follow_search, follow_tree};
-use crate::log::{LogError, LogFiles};
+use crate::log::{LogError, LogFiles, make_private};
 use crate::settle::STRIPES;
 use crate::waker::Waker;
 use crate::writer::{self, Recorder};
@@ -91,12 +91,14 @@ pub(crate) struct Node {
     /// Work that goes on when whoever asked for it has gone.
     work: Mutex<JoinSet<()>>,
     pub(crate) passphrases: Semaphore,
+    /// Revocations go one at a time.
+    pub(crate) revoking: tokio::sync::Mutex<()>,
     pub(crate) failures: Mutex<crate::directory::Failures>,
     pub(crate) events: broadcast::Sender<Event>,
     /// Presenters that left; as many as sessions that ended, so bounded by them.
     departed: mpsc::UnboundedSender<(ReviewId, model::PresenterId)>,
-    policy: RwLock<Arc<PolicySet>>,
-    targets: RwLock<Arc<BTreeMap<Name, Arc<Target>>>>,
+    policy: Arc<PolicySet>,
+    targets: Arc<BTreeMap<Name, Arc<Target>>>,
     epoch: AtomicU64,
     /// Time never goes back behind this, nor behind the log's last record.
     latest: AtomicU64,
@@ -113,6 +115,7 @@ impl Enforcement {
     pub async fn open(settings: Settings, tasks: &mut JoinSet<()>) -> Result<Self, Startup> {
         let verifying_key = settings.key.verifying_key();
         let opened = LogFiles::open(&settings.log, &verifying_key)?;
+        settings.store.parent().map_or(Ok(()), make_private)?;
         let store = Store::open(&settings.store).await?;
         let named = store.names_records_below().await?;
         let size = opened.tree.size();
@@ -146,11 +149,12 @@ impl Enforcement {
             last_stripe: Arc::default(),
             work: Mutex::default(),
             passphrases: Semaphore::new(PASSPHRASES_AT_ONCE),
+            revoking: tokio::sync::Mutex::default(),
             failures: Mutex::default(),
             events: broadcast::channel(1024).0,
             departed,
-            policy: RwLock::new(Arc::new(settings.policy)),
-            targets: RwLock::new(Arc::new(targets)),
+            policy: Arc::new(settings.policy),
+            targets: Arc::new(targets),
             epoch: AtomicU64::new(1),
             latest: AtomicU64::new(opened.last_time.as_millis()),
             journal: Mutex::new(Journal::new(id, identity::random()?)),
@@ -230,13 +234,13 @@ impl Enforcement {
     /// The active policy.
     #[must_use]
     pub fn policy(&self) -> Arc<PolicySet> {
-        Arc::clone(&self.0.policy.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.policy)
     }
 
     /// The configured targets.
     #[must_use]
     pub fn targets(&self) -> Arc<BTreeMap<Name, Arc<Target>>> {
-        Arc::clone(&self.0.targets.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.targets)
     }
 
     /// The log's public key.
@@ -338,19 +342,6 @@ impl Enforcement {
     pub async fn prove(&self, index: u64) -> Result<Option<crate::Proven>, LogError> {
         let (files, key) = (self.0.files.clone(), self.0.verifying_key.clone());
         blocking(move || files.prove(index, &key)).await
-    }
-
-    /// Makes another policy the active one: recorded first.
-    ///
-    /// # Errors
-    /// If it cannot be recorded; then the old one stays.
-    pub async fn activate_policy(&self, policy: PolicySet, by: Option<PrincipalId>) -> Result<(), Unwritable> {
-        let mut tokens = vec![("policy", policy.version().to_string())];
-        tokens.extend(by.map(|by| ("by", by.to_string())));
-        self.note(Kind::Policy, &tokens, &[]).await?;
-        *self.0.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
-        self.bump();
-        Ok(())
     }
 
     /// A presenter left without a word.

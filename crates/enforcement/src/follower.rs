@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use audit::{Checkpoint, SigningKey};
+use audit::{Checkpoint, NOTE_END, SigningKey};
 use store::SearchIndex;
 
-use crate::log::{CHECKPOINTS, LogError, LogFiles, NOTE_END, Tail};
+use crate::log::{CHECKPOINTS, LogError, LogFiles, Tail};
 use crate::writer::Recorder;
 
 /// How far the followers are.

@@ -4,6 +4,7 @@
 mod directory;
 mod enforcement;
 mod follower;
+mod http;
 mod log;
 mod problem;
 mod session;
@@ -13,8 +14,9 @@ mod writer;
 
 pub use directory::{AuthenticationFailed, Minted, NewAgent, NewPerson};
 pub use enforcement::{Cut, Enforcement, Event, Settings, Startup};
+pub use http::{Caller, OrProblem, refuse_the_rest};
 pub use log::{LogError, Proven, ReadRecord};
-pub use problem::{PROBLEM_JSON, Problem};
+pub use problem::Problem;
 pub use session::{HeldNotice, Session, Settlement};
 pub use settle::{GivenVerdict, SettleError};
 pub use store::{FoundRecord, Proposal as StoredProposal, RecordFilter, ReviewRow, StoreError};

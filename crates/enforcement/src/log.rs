@@ -3,14 +3,14 @@
 //!
 //! A torn write at the end is cut and told; a log shorter than its own checkpoint, or broken in the middle, is refused.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use audit::{
     Appender, BadFrame, Checkpoint, Committed, FRAME_HEADER, Frame, MissingHash, VerifyingKey, inclusion_proof,
-    leaf_hash, root_of, stored_count, stored_index, verify_inclusion,
+    leaf_hash, notes, root_of, stored_count, stored_index, verify_inclusion, whole_notes,
 };
 use model::{Digest, Timestamp};
 
@@ -114,7 +114,7 @@ impl LogFiles {
     }
 
     pub(crate) fn appending(&self, name: &str) -> Result<File, LogError> {
-        self.io(name, OpenOptions::new().read(true).append(true).create(true).open(self.path(name)))
+        self.io(name, OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(self.path(name)))
     }
 
     /// The newest signed note, if there is one.
@@ -137,7 +137,7 @@ impl LogFiles {
     /// Opens the log, recovering what a crash left.
     pub(crate) fn open(folder: &Path, key: &VerifyingKey) -> Result<OpenedLog, LogError> {
         let files = Self { folder: folder.to_owned() };
-        files.io("", std::fs::create_dir_all(folder))?;
+        files.io("", make_private(folder))?;
         let lock = files.appending("lock")?;
         if lock.try_lock().is_err() {
             return Err(LogError::InUse(folder.to_owned()));
@@ -206,6 +206,11 @@ impl LogFiles {
     }
 }
 
+/// Makes the folder, and those above it, for their owner alone, where there is none.
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 /// Reads the bytes of one frame by its own lengths, bounded by the limits of leaf and payload.
 fn read_frame(file: &mut File) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; FRAME_HEADER];
@@ -214,16 +219,6 @@ fn read_frame(file: &mut File) -> io::Result<Vec<u8>> {
     let rest = (length(0) + length(4)).min((audit::LEAF_BYTES + audit::PAYLOAD_BYTES) as u64);
     file.take(rest).read_to_end(&mut frame)?;
     Ok(frame)
-}
-
-/// The notes that were written whole: a crash may leave a piece of one at the end.
-fn whole_notes(text: &str) -> &str {
-    text.rfind(NOTE_END).and_then(|at| text.get(..at + NOTE_END.len())).unwrap_or("")
-}
-
-/// The signed notes of a checkpoints file, in order.
-fn notes(text: &str) -> impl Iterator<Item = &str> {
-    text.split(NOTE_END).map(|note| note.trim_start_matches('\n')).filter(|note| note.contains("\n\n"))
 }
 
 /// Reads records behind those that the derived files know, and grows the derived files.
@@ -321,8 +316,6 @@ pub(crate) const RECORDS: &str = "records";
 pub(crate) const OFFSETS: &str = "offsets";
 pub(crate) const HASHES: &str = "hashes";
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
-/// Stands behind each note in the checkpoints file.
-pub(crate) const NOTE_END: &str = "\n-----\n";
 const CHUNK: usize = 1 << 20;
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
-//! What goes wrong, as RFC 9457 problem details, for every HTTP door: one place for types, statuses and hints.
+//! What goes wrong, as RFC 9457 problem details, for every HTTP door: one place for types, statuses, hints and the
+//! answer itself.
 
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use gate::{Refusal, RefusalKind};
 use serde_json::{Value, json};
 
@@ -19,9 +23,6 @@ pub struct Problem {
     /// Further members.
     pub more: Value,
 }
-
-/// The media type of problem details.
-pub const PROBLEM_JSON: &str = "application/problem+json";
 
 impl Problem {
     /// A problem without further members.
@@ -43,8 +44,7 @@ impl Problem {
     }
 
     /// The body of the answer.
-    #[must_use]
-    pub fn body(&self) -> Value {
+    fn body(&self) -> Value {
         let mut body = json!({
             "type": format!("urn:countersign:problem:{}", self.kind),
             "title": self.kind.replace('-', " "),
@@ -56,6 +56,19 @@ impl Problem {
             body.extend(more);
         }
         body
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self.body())).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"countersign\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
     }
 }
 
@@ -81,6 +94,7 @@ impl From<Refusal> for Problem {
             RefusalKind::Withdrawn => (409, "withdrawn"),
             RefusalKind::Drifted => (409, "drifted"),
             RefusalKind::CannotWait => (409, "cannot-wait"),
+            RefusalKind::Unsupported => (400, "unsupported"),
             RefusalKind::TooManyReviews => (429, "too-many-reviews"),
             RefusalKind::Unavailable => (503, "unavailable"),
         };

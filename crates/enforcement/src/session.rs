@@ -27,6 +27,8 @@ pub struct Session {
     /// Held from the record of a review's change until the store has it.
     settling: Option<OwnedMutexGuard<()>>,
     counts: Counts,
+    /// Classes that the actor may not see: under which epoch, and when that was decided.
+    hidden: Option<(Arc<BTreeSet<DataClass>>, gate::Epoch, Timestamp)>,
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +105,7 @@ impl Enforcement {
             flight: None,
             settling: None,
             counts: Counts::default(),
+            hidden: None,
         })
     }
 }
@@ -209,14 +212,22 @@ impl Session {
         Ok(())
     }
 
-    /// Classes among `classes` that this actor may not see: decided once, before forwarding.
-    #[must_use]
-    pub fn masked_classes(&self, classes: &BTreeSet<DataClass>) -> BTreeSet<DataClass> {
-        let (policy, now) = (self.passage.policy(), self.enforcement.now());
-        let hidden = |class: &&DataClass| {
-            !matches!(policy.may_reveal(self.passage.standing(), self.passage.target(), class, now), Decision::Allow(_))
-        };
-        classes.iter().filter(hidden).cloned().collect()
+    /// Classes of the target that this actor may not see. Decided anew when what decides it has changed, and every second.
+    pub fn hidden_classes(&mut self) -> Arc<BTreeSet<DataClass>> {
+        let (epoch, now) = (self.passage.epoch(), self.enforcement.now());
+        if let Some((hidden, of, at)) = &self.hidden
+            && *of == epoch
+            && now.since(*at).as_millis() < 1_000
+        {
+            return Arc::clone(hidden);
+        }
+        let (policy, standing, target) = (self.passage.policy(), self.passage.standing(), self.passage.target());
+        let is_hidden =
+            |class: &&DataClass| !matches!(policy.may_reveal(standing, target, class, now), Decision::Allow(_));
+        let classes: BTreeSet<&DataClass> = target.classify.values().collect();
+        let hidden: Arc<BTreeSet<DataClass>> = Arc::new(classes.into_iter().filter(is_hidden).cloned().collect());
+        self.hidden = Some((Arc::clone(&hidden), epoch, now));
+        hidden
     }
 
     async fn drive(&mut self) -> Settlement {

@@ -2,8 +2,8 @@
 
 use audit::{Entry, Kind, Leaf, SaltSource, Unwritable};
 use model::{
-    Decision, Digest, Explained, Outcome, PresenterId, PrincipalId, ReviewId, RunId, SessionId, Standing, Target,
-    Timestamp, Verdict,
+    Decision, Digest, Explained, Outcome, PresenterId, PrincipalId, ReviewId, RunId, SessionId, Standing, Statement,
+    Target, Timestamp, Verb, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ impl Journal {
     ) -> Result<Entry, Unwritable> {
         self.session_leaf(Kind::Refused, (standing, target), decision, now)
             .token("refusal", format!("{:?}", refusal.kind).to_lowercase())
-            .tokens("verbs", [model::Verb::Session])
+            .tokens("verbs", [Verb::Session])
             .commit("reason", refusal.message.as_str(), &mut self.salts)
             .finish()
     }
@@ -120,9 +120,8 @@ impl Journal {
 
     pub(crate) fn statement(&mut self, presented: &Presented, now: Timestamp) -> Result<Entry, Unwritable> {
         let statement = &presented.statement;
-        let verbs = statement.operations.iter().map(|operation| operation.verb);
         self.leaf(Kind::Statement, now)
-            .tokens("verbs", verbs.take(TOKENS))
+            .tokens("verbs", verbs(statement))
             .commit("text", statement.text.as_str(), &mut self.salts)
             .commit("operations", json!(statement.operations), &mut self.salts)
             .commit("bound", json!(statement.bound), &mut self.salts)
@@ -140,11 +139,17 @@ impl Journal {
         (statement, decision): (u64, u64),
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        self.leaf(Kind::Execute, now)
-            .number("d", decision)
-            .number("q", statement)
-            .commit("a", digest.to_string(), &mut self.salts)
-            .finish()
+        self.executed(digest, (statement, decision), now).finish()
+    }
+
+    /// Like `execute`, for a statement that is only prepared.
+    pub(crate) fn prepare(
+        &mut self,
+        digest: &Digest,
+        (statement, decision): (u64, u64),
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
+        self.executed(digest, (statement, decision), now).token("purpose", "prepare").finish()
     }
 
     /// Like `execute`, with the bound values and the state: for everything that is not a plain read.
@@ -155,13 +160,18 @@ impl Journal {
         (statement, decision): (u64, u64),
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        self.leaf(Kind::Execute, now)
-            .number("d", decision)
-            .number("q", statement)
-            .commit("a", digest.to_string(), &mut self.salts)
+        self.executed(digest, (statement, decision), now)
             .commit("parameters", json!(presented.parameters), &mut self.salts)
             .commit("state", json!(presented.state), &mut self.salts)
             .finish()
+    }
+
+    fn executed(&mut self, digest: &Digest, (statement, decision): (u64, u64), now: Timestamp) -> Leaf {
+        self.leaf(Kind::Execute, now).number("d", decision).number("q", statement).commit(
+            "a",
+            digest.to_string(),
+            &mut self.salts,
+        )
     }
 
     pub(crate) fn refused(
@@ -171,9 +181,8 @@ impl Journal {
         (refusal, explained_by): (&Refusal, &Explained),
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        let verbs = presented.statement.operations.iter().map(|operation| operation.verb);
         explained(self.leaf(Kind::Refused, now), explained_by)
-            .tokens("verbs", verbs.take(TOKENS))
+            .tokens("verbs", verbs(&presented.statement))
             .token("refusal", format!("{:?}", refusal.kind).to_lowercase())
             .commit("a", digest.to_string(), &mut self.salts)
             .commit("text", presented.statement.text.as_str(), &mut self.salts)
@@ -182,20 +191,18 @@ impl Journal {
     }
 
     pub(crate) fn review_opened(&mut self, case: &Case, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
-        let verbs = case.action.statement.operations.iter().map(|operation| operation.verb);
         let rules = case.requirements.iter().map(|requirement| &requirement.rule.id);
-        self.leaf(Kind::ReviewOpened, now)
-            .token("review", case.id)
+        let leaf = self
+            .of_review(Kind::ReviewOpened, case.id, now)
             .token("actor", case.action.actor.principal.id)
             .tokens("lineage", case.action.actor.lineage.people())
             .token("target", &case.action.target)
             .token("policy", case.policy)
             .tokens("rules", rules)
-            .tokens("verbs", verbs.take(TOKENS))
+            .tokens("verbs", verbs(&case.action.statement))
             .commit("a", case.digest.to_string(), &mut self.salts)
-            .commit("code", case.code().to_string(), &mut self.salts)
-            .commit("change", json!(change), &mut self.salts)
-            .finish()
+            .commit("code", case.code().to_string(), &mut self.salts);
+        self.with_change(leaf, change)
     }
 
     pub(crate) fn presenter(
@@ -205,12 +212,9 @@ impl Journal {
         change: &Change,
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        let leaf = self.leaf(Kind::Presenter, now).token("review", review);
-        let leaf = match attached {
-            Some(id) => leaf.token("presenter", id),
-            None => leaf,
-        };
-        leaf.commit("change", json!(change), &mut self.salts).finish()
+        let leaf = self.of_review(Kind::Presenter, review, now);
+        let leaf = attached.into_iter().fold(leaf, |leaf, id| leaf.token("presenter", id));
+        self.with_change(leaf, change)
     }
 
     /// A presenter left a review.
@@ -232,15 +236,14 @@ impl Journal {
         change: &Change,
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        self.leaf(Kind::Verdict, now)
-            .token("review", review)
+        let leaf = self
+            .of_review(Kind::Verdict, review, now)
             .token("reviewer", verdict.reviewer)
             .token("verdict", verdict.kind)
             .token("channel", verdict.channel.as_str())
             .number("strength", u64::from(verdict.strength.0))
-            .commit("reason", verdict.reason.as_str(), &mut self.salts)
-            .commit("change", json!(change), &mut self.salts)
-            .finish()
+            .commit("reason", verdict.reason.as_str(), &mut self.salts);
+        self.with_change(leaf, change)
     }
 
     /// A verdict that does not count.
@@ -254,8 +257,7 @@ impl Journal {
         why: &NotCounted,
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        self.leaf(Kind::VerdictRefused, now)
-            .token("review", review)
+        self.of_review(Kind::VerdictRefused, review, now)
             .token("reviewer", reviewer)
             .commit("why", why.to_string(), &mut self.salts)
             .finish()
@@ -272,11 +274,8 @@ impl Journal {
         change: &Change,
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        self.leaf(Kind::ReviewEnded, now)
-            .token("review", review)
-            .token("outcome", outcome)
-            .commit("change", json!(change), &mut self.salts)
-            .finish()
+        let leaf = self.of_review(Kind::ReviewEnded, review, now).token("outcome", outcome);
+        self.with_change(leaf, change)
     }
 
     pub(crate) fn released(
@@ -286,11 +285,8 @@ impl Journal {
         change: &Change,
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        self.leaf(Kind::Released, now)
-            .token("review", review)
-            .token("run", run)
-            .commit("change", json!(change), &mut self.salts)
-            .finish()
+        let leaf = self.of_review(Kind::Released, review, now).token("run", run);
+        self.with_change(leaf, change)
     }
 
     /// A run ended. `change` is there where the store keeps the run.
@@ -304,19 +300,17 @@ impl Journal {
         change: Option<&Change>,
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        let mut leaf = self.leaf(Kind::RunEnded, now).token("end", end.run).number("rows", end.rows);
-        if let Some(run) = run {
-            leaf = leaf.token("run", run);
-        }
+        let leaf = self.leaf(Kind::RunEnded, now).token("end", end.run).number("rows", end.rows);
+        let mut leaf = run.into_iter().fold(leaf, |leaf, run| leaf.token("run", run));
         if !end.masked.is_empty() {
             leaf = leaf.number("masked", end.masked.values().sum());
             leaf = leaf.commit("masked", json!(end.masked), &mut self.salts);
         }
         leaf = leaf.commit("detail", end.detail.as_str(), &mut self.salts);
-        if let Some(change) = change {
-            leaf = leaf.commit("change", json!(change), &mut self.salts);
+        match change {
+            Some(change) => self.with_change(leaf, change),
+            None => leaf.finish(),
         }
-        leaf.finish()
     }
 
     /// The directory changed.
@@ -331,16 +325,26 @@ impl Journal {
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
         let leaf = self.leaf(Kind::Directory, now).token("whom", whom);
-        let leaf = match by {
-            Some(by) => leaf.token("by", by),
-            None => leaf,
-        };
+        let leaf = by.into_iter().fold(leaf, |leaf, by| leaf.token("by", by));
+        self.with_change(leaf, change)
+    }
+
+    fn of_review(&mut self, kind: Kind, review: ReviewId, now: Timestamp) -> Leaf {
+        self.leaf(kind, now).token("review", review)
+    }
+
+    /// A leaf that commits, last, to the change which a start replays.
+    fn with_change(&mut self, leaf: Leaf, change: &Change) -> Result<Entry, Unwritable> {
         leaf.commit("change", json!(change), &mut self.salts).finish()
     }
 }
 
 fn explained(leaf: Leaf, explained: &Explained) -> Leaf {
     leaf.token("policy", explained.policy).tokens("rules", explained.rules.iter().map(|rule| &rule.id))
+}
+
+fn verbs(statement: &Statement) -> impl Iterator<Item = Verb> {
+    statement.operations.iter().map(|operation| operation.verb).take(TOKENS)
 }
 
 /// Verbs named in a leaf; the payload has all operations.

@@ -5,25 +5,28 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a state that an input does not concern stays as it is")]
 
+mod bearing;
+mod opening;
+mod release;
 mod step;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use audit::{Entry, RecordName, Recorded, Staged, Unwritable, Written};
 use model::{
-    Action, Bound, Decision, DenyReason, Digest, GroupName, Name, Operation, Outcome, PresenterId, PrincipalId,
-    Requirement, Resource, ReviewId, Run, RunId, SessionState, Standing, Statement, Target, Timestamp, Verb, Verdict,
-    limit,
+    Action, Bound, Decision, Digest, Operation, PresenterId, Requirement, Resource, ReviewId, Run, RunId, SessionState,
+    Standing, Statement, Target, Timestamp, Verb,
 };
-use policy::{Countersign, PolicySet, Question};
+use policy::PolicySet;
 
-pub use step::{Epoch, Fresh, Need, Payload, Presented, Refresh, RunEnd, Step};
+pub use step::{Epoch, Fresh, Need, Obstacle, Payload, Presented, Refresh, RunEnd, Step};
 
-use crate::{
-    Applied, Case, Change, Claim, Clearance, Journal, NotCounted, Phase, Presenter, Refusal, RefusalKind, Review,
-    ReviewState, is_reachable, is_satisfied,
-};
+use bearing::Bearing;
+use opening::Found;
+use release::released;
+
+use crate::{Applied, Change, Clearance, Journal, Phase, Refusal, Review, ReviewState};
 
 /// One session's way through the gate. Owned by the session's task; takes no lock.
 #[derive(Debug)]
@@ -49,15 +52,6 @@ pub struct Refused {
     pub refusal: Refusal,
     /// Its record.
     pub entry: Result<Entry, Unwritable>,
-}
-
-/// Who asks, of which target, under which policy.
-#[derive(Debug)]
-struct Bearing {
-    epoch: Epoch,
-    standing: Standing,
-    policy: Arc<PolicySet>,
-    target: Arc<Target>,
 }
 
 /// A decision kept for this session, with the number of its record.
@@ -143,6 +137,12 @@ impl Passage {
     #[must_use]
     pub const fn target(&self) -> &Arc<Target> {
         &self.bearing.target
+    }
+
+    /// The version of what decisions rest on, as of the last refresh.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.bearing.epoch
     }
 
     /// The policy as of the last refresh.
@@ -397,310 +397,6 @@ impl Passage {
         Ok((self.journal.run_ended(run, end, change.as_ref(), now)?, change))
     }
 
-    fn decide(&mut self, presented: Box<Presented>, now: Timestamp) {
-        let kept = self.decisions.get(&presented.statement.operations).cloned();
-        let (decision, record) = match kept {
-            Some(kept) => (kept.decision, Some(kept.record)),
-            None => (Arc::new(self.bearing.decide(&presented.statement.operations, now)), None),
-        };
-        let digest = self.digest(&presented);
-        match &*decision {
-            Decision::Allow(_) => self.clear(presented, digest, (&decision, record), now),
-            Decision::Deny(reason, explained) => {
-                let refusal = Refusal::denied(reason, explained);
-                self.refuse((&presented, &digest), refusal, &decision, now);
-            }
-            Decision::Review(..) if presented.cannot_wait.is_some() => {
-                let refusal = Refusal::cannot_wait(presented.cannot_wait.unwrap_or(""));
-                self.refuse((&presented, &digest), refusal, &decision, now);
-            }
-            Decision::Review(requirements, _) => {
-                let groups = groups_of(requirements);
-                let state = State::Opening(presented, requirements.clone(), digest);
-                self.refresh(state, Refresh::Opening { digest, groups });
-            }
-        }
-    }
-
-    /// An allowed action: its records, then its clearance.
-    fn clear(
-        &mut self,
-        presented: Box<Presented>,
-        digest: Digest,
-        (decision, record): (&Arc<Decision>, Option<u64>),
-        now: Timestamp,
-    ) {
-        let Some(statement) = self.statement_record(&presented, now) else { return };
-        let decision = match record {
-            Some(record) => record,
-            None => {
-                let record = self.journal.next_sequence();
-                let entry = self.journal.decision(decision, now);
-                if !self.push_record(entry) {
-                    return;
-                }
-                self.keep(&presented.statement.operations, decision, record, now);
-                record
-            }
-        };
-        let plain = !presented.statement.operations.is_empty()
-            && presented.statement.operations.iter().all(|operation| operation.verb.is_plain_read());
-        let (entry, need) = if plain {
-            (self.journal.execute(&digest, (statement, decision), now), Need::Staged)
-        } else {
-            (self.journal.execute_whole(&presented, &digest, (statement, decision), now), Need::Recorded)
-        };
-        self.record(entry, need, State::Clearing(presented, digest, need));
-    }
-
-    /// The number of the statement's record in this session, written now if it is the first time.
-    fn statement_record(&mut self, presented: &Presented, now: Timestamp) -> Option<u64> {
-        if let Some(number) = self.statements.get(&presented.statement_digest) {
-            return Some(*number);
-        }
-        let number = self.journal.next_sequence();
-        let entry = self.journal.statement(presented, now);
-        if !self.push_record(entry) {
-            return None;
-        }
-        if self.statements.len() >= KEPT {
-            self.statements.clear();
-        }
-        self.statements.insert(presented.statement_digest, number);
-        Some(number)
-    }
-
-    fn keep(&mut self, operations: &[Operation], decision: &Arc<Decision>, record: u64, now: Timestamp) {
-        if self.bearing.is_timeless(operations, now) {
-            if self.decisions.len() >= KEPT {
-                self.decisions.clear();
-            }
-            self.decisions.insert(operations.to_vec(), Kept { decision: Arc::clone(decision), record });
-        }
-    }
-
-    fn refuse(
-        &mut self,
-        (presented, digest): (&Presented, &Digest),
-        refusal: Refusal,
-        decision: &Decision,
-        now: Timestamp,
-    ) {
-        let entry = self.journal.refused(presented, digest, (&refusal, decision.explained()), now);
-        self.record(entry, Need::Written, State::Refusing(refusal));
-    }
-
-    /// Fresh facts for an action that needs people: attach to its open review, or open one.
-    fn open(
-        &mut self,
-        presented: Box<Presented>,
-        (mut requirements, digest): (Vec<Requirement>, Digest),
-        found: Found,
-        now: Timestamp,
-    ) {
-        // The facts may have changed since the decision: what holds now is what is asked.
-        let decision = self.bearing.decide(&presented.statement.operations, now);
-        match &decision {
-            Decision::Review(asked, _) if groups_of(asked) != groups_of(&requirements) => {
-                let (asked, groups) = (asked.clone(), groups_of(asked));
-                let state = State::Opening(presented, asked, digest);
-                return self.refresh(state, Refresh::Opening { digest, groups });
-            }
-            Decision::Review(asked, _) => requirements.clone_from(asked),
-            Decision::Allow(_) | Decision::Deny(..) => return self.decide(presented, now),
-        }
-        let presenter = PresenterId::from_random(self.journal.draw());
-        let attached = found.review.and_then(|review| {
-            let state = review.handle_attach(presenter, self.node, now).ok()?;
-            Some(Review { case: review.case, state })
-        });
-        if let Some(review) = attached {
-            let change = Change::AdvanceReview { id: review.case.id, state: Box::new(review.state.clone()) };
-            let entry = self.journal.presenter(review.case.id, Some(presenter), &change, now);
-            let held = Box::new(Held { presented, digest, review, presenter });
-            return self.record(entry, Need::Recorded, State::Asking(held, Box::new(change)));
-        }
-        if found.open_reviews >= limit::PENDING_REVIEWS_PER_ACTOR {
-            let refusal = too_many(found.open_reviews);
-            return self.refuse((&presented, &digest), refusal, &decision, now);
-        }
-        let lineage = &self.bearing.standing.actor.lineage;
-        if !is_reachable(&requirements, &found.people, lineage) {
-            let alone = |asked: &&Requirement| !is_reachable(std::slice::from_ref(*asked), &found.people, lineage);
-            let short = requirements.iter().find(alone).or(requirements.first()).cloned();
-            return self.refuse_unreachable(&presented, &digest, (short, &decision), now);
-        }
-        let case = self.case(&presented, digest, requirements, now);
-        let review = Review::open(case, Presenter::Live { id: presenter, node: self.node });
-        let change = Change::OpenReview { review: Box::new(review.clone()) };
-        let entry = self.journal.review_opened(&review.case, &change, now);
-        let held = Box::new(Held { presented, digest, review, presenter });
-        self.record(entry, Need::Recorded, State::Asking(held, Box::new(change)));
-    }
-
-    fn refuse_unreachable(
-        &mut self,
-        presented: &Presented,
-        digest: &Digest,
-        (short, decision): (Option<Requirement>, &Decision),
-        now: Timestamp,
-    ) {
-        let Some(Requirement { rule, group, .. }) = short else { return };
-        let reason = DenyReason::QuorumUnreachable { rule: rule.id, group };
-        let refusal = Refusal::denied(&reason, decision.explained());
-        self.refuse((presented, digest), refusal, decision, now);
-    }
-
-    fn case(&mut self, presented: &Presented, digest: Digest, requirements: Vec<Requirement>, now: Timestamp) -> Case {
-        let expires = requirements.iter().map(|requirement| requirement.expires).min();
-        let mut reason = presented.reason.clone();
-        reason.truncate(reason.floor_char_boundary(limit::REASON_BYTES));
-        Case {
-            id: ReviewId::from_random(self.journal.draw()),
-            action: self.action(presented),
-            digest,
-            reason,
-            requirements,
-            policy: self.bearing.policy.version(),
-            opened_at: now,
-            expires_at: expires.map_or(now, |expires| now.after(expires)),
-        }
-    }
-
-    fn ask(&mut self, held: Box<Held>) {
-        let groups = groups_of(&held.review.case.requirements);
-        self.steps.push_back(Step::Ask {
-            review: held.review.case.id,
-            code: held.review.case.code(),
-            expires_at: held.review.case.expires_at,
-            presenter: held.presenter,
-            groups: groups.into_iter().collect(),
-        });
-        self.state = State::Holding(held);
-    }
-
-    /// The review moved: wait on, tell its end, or release.
-    fn wake(
-        &mut self,
-        mut held: Box<Held>,
-        review: Option<Review>,
-        people: &BTreeMap<PrincipalId, Standing>,
-        now: Timestamp,
-    ) {
-        let Some(review) = review else {
-            return self.handle_unwritable("the review is not in the store");
-        };
-        held.review = review;
-        let named = (held.review.case.id, held.review.case.code());
-        match &held.review.state.phase {
-            Phase::Pending => self.ask(held),
-            Phase::Approved { .. } => self.release(held, people, now),
-            Phase::Claimed { .. } => {
-                self.steps.push_back(Step::Refuse(Refusal::ended(Outcome::Approved, "another caller ran it", named)))
-            }
-            Phase::Ended { outcome, why, .. } => {
-                let refusal = Refusal::ended(*outcome, why, named);
-                self.steps.push_back(Step::Refuse(refusal));
-            }
-        }
-    }
-
-    /// Everything is evaluated afresh; only then is the approval claimed.
-    fn release(&mut self, held: Box<Held>, people: &BTreeMap<PrincipalId, Standing>, now: Timestamp) {
-        let again = self.action(&held.presented);
-        if again.digest() != held.review.case.digest {
-            return self.refuse_drift(&held, &again, now);
-        }
-        let outstanding = match self.bearing.decide(&held.presented.statement.operations, now) {
-            Decision::Allow(_) => Vec::new(),
-            Decision::Review(requirements, _) => requirements,
-            Decision::Deny(reason, _) => return self.lapse(held, &format!("policy now denies it: {reason}"), now),
-        };
-        let run = RunId::from_random(self.journal.draw());
-        let people = self.bearing.still_countersigning(&held.review, people, now);
-        let claim = Claim { presenter: held.presenter, run, outstanding: &outstanding, people: &people };
-        match held.review.handle_claim(&claim, now) {
-            Ok(state) => {
-                let change = Change::AdvanceReview { id: held.review.case.id, state: Box::new(state.clone()) };
-                self.persist(change, State::Claiming(held, run, Box::new(state)));
-            }
-            Err(NotCounted::NotApproved) => {
-                self.lapse(held, "the rules, or the standing of those who approved, changed since", now);
-            }
-            Err(why) => {
-                self.depart(&held);
-                let named = (held.review.case.id, held.review.case.code());
-                self.steps.push_back(Step::Refuse(Refusal::ended(Outcome::Lapsed, &why.to_string(), named)));
-            }
-        }
-    }
-
-    /// The grounds moved between the claim and the record of the release: what holds now decides whether it is forwarded.
-    fn confirm(
-        &mut self,
-        (held, run): (Box<Held>, RunId),
-        (change, clearance): (Box<Change>, Clearance),
-        people: &BTreeMap<PrincipalId, Standing>,
-        now: Timestamp,
-    ) {
-        let outstanding = match self.bearing.decide(&held.presented.statement.operations, now) {
-            Decision::Allow(_) => Some(Vec::new()),
-            Decision::Review(requirements, _) => Some(requirements),
-            Decision::Deny(..) => None,
-        };
-        let people = self.bearing.still_countersigning(&held.review, people, now);
-        let (verdicts, actor) = (&held.review.state.verdicts, &held.review.case.action.actor);
-        let same = self.action(&held.presented).digest() == held.review.case.digest;
-        if same && outstanding.is_some_and(|asked| is_satisfied(&asked, verdicts, &people, &actor.lineage)) {
-            return self.persist(*change, State::Released(clearance));
-        }
-        drop(clearance);
-        let why = "the grounds of the approval changed while it was released; it was not forwarded";
-        let named = (held.review.case.id, held.review.case.code());
-        self.persist(*change, State::Abandoning(Refusal::ended(Outcome::Lapsed, why, named), run));
-    }
-
-    fn refuse_drift(&mut self, held: &Held, again: &Action, now: Timestamp) {
-        self.depart(held);
-        let before = &held.review.case.action;
-        let mut drift = before.state.drift(&again.state);
-        if before.target_version != again.target_version {
-            drift.push("the target's configuration changed".to_owned());
-        }
-        if before.actor != again.actor {
-            drift.push("the actor or its lineage changed".to_owned());
-        }
-        let names = before.statement.bound.iter().filter(|bound| !again.statement.bound.contains(bound));
-        drift.extend(names.map(|bound| format!("{} is no longer {}", bound.name, bound.identity)));
-        let names = again.statement.bound.iter().filter(|bound| !before.statement.bound.contains(bound));
-        drift.extend(names.map(|bound| format!("{} is now {}", bound.name, bound.identity)));
-        let refusal = Refusal {
-            kind: RefusalKind::Drifted,
-            message: format!("what was approved is not what would run: {}", drift.join("; ")),
-            hint: "put it back and run it again within the time of the approval, or run it again to ask anew"
-                .to_owned(),
-            review: Some((held.review.case.id, held.review.case.code())),
-        };
-        let decision = Decision::Deny(
-            DenyReason::Forbidden,
-            model::Explained { policy: self.bearing.policy.version(), rules: Vec::new() },
-        );
-        self.refuse((&held.presented, &held.digest), refusal, &decision, now);
-    }
-
-    /// An approval that no longer holds lapses; the live presenter gets a new review.
-    fn lapse(&mut self, held: Box<Held>, why: &str, now: Timestamp) {
-        let id = held.review.case.id;
-        match held.review.handle_lapse(why, now) {
-            Ok(state) => {
-                let change = Change::AdvanceReview { id, state: Box::new(state) };
-                let entry = self.journal.review_ended(id, Outcome::Lapsed, &change, now);
-                self.record(entry, Need::Recorded, State::Lapsing(held, Box::new(change)));
-            }
-            Err(_) => self.refresh(State::Waking(held), Refresh::Review(id)),
-        }
-    }
-
     fn persist(&mut self, change: Change, state: State) {
         self.state = state;
         self.steps.push_back(Step::Persist(change));
@@ -783,80 +479,6 @@ impl Passage {
         }
     }
 }
-
-impl Bearing {
-    fn decide(&self, operations: &[Operation], now: Timestamp) -> Decision {
-        self.policy.decide(&Question { standing: &self.standing, target: &self.target, operations, now })
-    }
-
-    fn is_timeless(&self, operations: &[Operation], now: Timestamp) -> bool {
-        self.policy.is_timeless(&Question { standing: &self.standing, target: &self.target, operations, now })
-    }
-}
-
-impl Bearing {
-    /// Those of `people` whose verdicts policy still lets count, with the strength and age of proof of their verdicts.
-    fn still_countersigning(
-        &self,
-        review: &Review,
-        people: &BTreeMap<PrincipalId, Standing>,
-        now: Timestamp,
-    ) -> BTreeMap<PrincipalId, Standing> {
-        let lineage = &review.case.action.actor.lineage;
-        let behind = people.values().filter(|person| lineage.contains(person.actor.principal.id));
-        let lineage: Vec<Name> = behind.map(|person| person.actor.principal.name.clone()).collect();
-        let id = review.case.id.to_string();
-        let counts = |verdict: &&Verdict| {
-            people.get(&verdict.reviewer).is_some_and(|reviewer| {
-                let asked = Countersign {
-                    reviewer,
-                    review: &id,
-                    lineage: &lineage,
-                    target: &self.target,
-                    channel: verdict.channel,
-                    strength: verdict.strength,
-                    proof_age: verdict.proof_age,
-                    now,
-                };
-                matches!(self.policy.may_countersign(&asked), Decision::Allow(_))
-            })
-        };
-        let verdicts = review.state.verdicts.iter().filter(counts);
-        verdicts.filter_map(|verdict| Some((verdict.reviewer, people.get(&verdict.reviewer)?.clone()))).collect()
-    }
-}
-
-struct Found {
-    review: Option<Review>,
-    people: BTreeMap<PrincipalId, Standing>,
-    open_reviews: usize,
-}
-
-fn released(review: &Review, run: RunId, now: Timestamp) -> Change {
-    Change::ReleaseRun {
-        run,
-        review: review.case.id,
-        state: Box::new(review.state.clone()),
-        digest: review.case.digest,
-        at: now,
-    }
-}
-
-fn groups_of(requirements: &[Requirement]) -> BTreeSet<GroupName> {
-    requirements.iter().map(|requirement| requirement.group.clone()).collect()
-}
-
-fn too_many(open: usize) -> Refusal {
-    Refusal {
-        kind: RefusalKind::TooManyReviews,
-        message: format!("you have {open} reviews open, as many as one actor may have"),
-        hint: "wait for some to be settled, or withdraw them".to_owned(),
-        review: None,
-    }
-}
-
-/// Statements and decisions that one session remembers.
-const KEPT: usize = 256;
 
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,8 @@ pub enum RefusalKind {
     Drifted,
     /// It needs a review, and may not wait where it stands.
     CannotWait,
+    /// The door cannot carry it.
+    Unsupported,
     /// The actor has too many reviews open.
     TooManyReviews,
     /// The log or the store cannot take it: nothing runs.
@@ -86,6 +88,17 @@ impl Refusal {
             kind: RefusalKind::Unavailable,
             message: format!("nothing runs without its record: {why}"),
             hint: "try again later; an administrator finds the cause in the gateway's own log".to_owned(),
+            review: None,
+        }
+    }
+
+    /// The door cannot carry it.
+    #[must_use]
+    pub fn unsupported(what: &str) -> Self {
+        Self {
+            kind: RefusalKind::Unsupported,
+            message: format!("not supported through the gateway: {what}"),
+            hint: "the page of the target's kind in the documentation says what is supported".to_owned(),
             review: None,
         }
     }

@@ -163,7 +163,8 @@ pub(crate) fn presented(verb: Verb, table: &str) -> Presented {
         state: Arc::new(SessionState(state.map(|(name, value)| (name.to_owned(), value.to_owned())).into())),
         reveal: BTreeSet::new(),
         reason: "the ticket says so".to_owned(),
-        cannot_wait: None,
+        purpose: model::Purpose::Run,
+        obstacle: None,
         payload,
     }
 }

@@ -48,6 +48,15 @@ pub struct Bound {
     pub identity: String,
 }
 
+/// What an upstream is asked to do with a statement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// Run it.
+    Run,
+    /// Keep it for later runs, each an action of its own. Names are looked up and no code runs.
+    Prepare,
+}
+
 /// One bound value.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Parameter {

@@ -18,7 +18,7 @@ mod target;
 mod time;
 mod visible;
 
-pub use action::{Action, Bound, Format, Parameter, SessionState, Statement};
+pub use action::{Action, Bound, Format, Parameter, Purpose, SessionState, Statement};
 pub use base32::InvalidText;
 pub use cell::{Cell, DataClass, InvalidClass, Provenance, Span};
 pub use decision::{Decision, DenyReason, Explained, Requirement, RuleHash, RuleRef, Verdicts};
@@ -29,4 +29,4 @@ pub use principal::{Actor, GroupName, InvalidName, Lineage, Name, Owner, Princip
 pub use review::{Channel, Outcome, Run, Strength, Verdict, VerdictKind};
 pub use target::{Labels, Target, TargetKind, TargetVersion};
 pub use time::{Clock, Duration, Timestamp};
-pub use visible::{Visible, contains_hidden};
+pub use visible::{OneLine, Visible, contains_hidden};

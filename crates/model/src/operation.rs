@@ -100,6 +100,8 @@ verbs! {
     SqlShow = "sql.show" in [Read];
     /// Reads rows.
     SqlSelect = "sql.select" in [Read];
+    /// Reads rows through a view, row policies or a foreign server: code that is not looked into runs.
+    SqlSelectView = "sql.select_view" in [Read];
     /// Reads classified columns without a bound.
     SqlSelectUnbounded = "sql.select_unbounded" in [Read, Export];
     /// Plans a statement without running it.
@@ -165,6 +167,14 @@ impl Verb {
     #[must_use]
     pub const fn is_plain_read(self) -> bool {
         matches!(self, Self::SqlSelect | Self::SqlShow | Self::SqlHousekeep)
+    }
+
+    /// Whether it changes nothing and runs no unlisted code, however much it reads.
+    #[must_use]
+    pub fn only_reads(self) -> bool {
+        let harmless = [Category::Read, Category::Export, Category::Connect];
+        let categories = self.categories();
+        !categories.is_empty() && categories.iter().all(|category| harmless.contains(category))
     }
 }
 
@@ -307,9 +317,19 @@ mod tests {
     }
 
     #[test]
+    fn what_writes_or_is_unknown_does_not_only_read() {
+        let read: Vec<_> = Verb::ALL.iter().filter(|verb| verb.only_reads()).map(|verb| verb.as_str()).collect();
+        assert!(read.contains(&"sql.select_unbounded"));
+        for more in ["sql.insert", "sql.call", "sql.server_file", "sql.select_locking", "unknown"] {
+            assert!(!read.contains(&more), "{more}");
+        }
+    }
+
+    #[test]
     fn a_plain_read_is_never_more_than_a_read() {
         let harmless = [Category::Read, Category::Connect];
         for verb in Verb::ALL.iter().filter(|verb| verb.is_plain_read()) {
+            assert!(verb.only_reads(), "{verb}");
             assert!(verb.categories().iter().all(|category| harmless.contains(category)), "{verb}");
         }
     }

@@ -22,6 +22,23 @@ impl fmt::Display for Visible<'_> {
     }
 }
 
+/// Displays text on one line with nothing hidden, line feeds and tabs neither: it cannot pass for lines of ours, nor reach
+/// a terminal as commands. Backslashes and letters stay as they are, so text that was made [`Visible`] before stays that.
+#[derive(Clone, Copy, Debug)]
+pub struct OneLine<'a>(pub &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for letter in self.0.chars() {
+            match letter {
+                hidden if is_hidden(hidden) => write!(f, "\\u{{{:x}}}", u32::from(hidden))?,
+                plain => f.write_char(plain)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Whether `text` holds a character that a screen would hide, reorder or show as another letter.
 #[must_use]
 pub fn contains_hidden(text: &str) -> bool {
@@ -62,6 +79,14 @@ mod tests {
     fn a_look_alike_letter_is_told_apart() {
         assert_eq!(Visible("p\u{430}y").to_string(), "p\\u{430}y");
         assert!(contains_hidden("p\u{430}y") && !contains_hidden("pay\n\tnow"));
+    }
+
+    #[test]
+    fn one_line_is_one_line_whatever_it_holds() {
+        let shown = OneLine("fine\n  verdict\tapprove\r\u{1b}[2J\u{9b}2J\u{2028}\u{85}").to_string();
+        assert_eq!(shown, "fine\\u{a}  verdict\\u{9}approve\\u{d}\\u{1b}[2J\\u{9b}2J\\u{2028}\\u{85}");
+        let visible = Visible("p\u{430}y \\").to_string();
+        assert_eq!(OneLine(&visible).to_string(), visible);
     }
 
     #[test]

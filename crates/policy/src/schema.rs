@@ -41,6 +41,7 @@ pub(crate) const fn resource_kinds(verb: Verb) -> &'static [ResourceKind] {
         Verb::Session | Verb::SqlHousekeep => &[Target],
         Verb::SqlSet | Verb::SqlShow => &[Target, Setting],
         Verb::SqlSelect
+        | Verb::SqlSelectView
         | Verb::SqlSelectUnbounded
         | Verb::SqlExplain
         | Verb::SqlSelectLocking

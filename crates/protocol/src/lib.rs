@@ -3,4 +3,5 @@
 //! catalog is asked for, never fetched.
 
 pub mod native;
+pub mod postgres;
 pub mod sql;

@@ -6,13 +6,25 @@ pub mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Bound, DataClass, Operation};
+use model::{Bound, DataClass, Operation, Target};
 
 /// The tables of a target as they are now, with the classes of their columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalog {
     /// Tables and views by their name in full, lower case where the dialect folds.
     pub tables: BTreeMap<String, Table>,
+}
+
+impl Catalog {
+    /// Columns that have a class in the target's configuration and are not there: another column was meant, or it was
+    /// renamed.
+    pub fn misplaced<'a>(&'a self, target: &'a Target) -> impl Iterator<Item = &'a str> {
+        let stands = |column: &&str| {
+            let (table, column) = column.rsplit_once('.').unwrap_or(("", column));
+            self.tables.get(table).is_some_and(|table| table.classes.contains_key(column))
+        };
+        target.classify.keys().map(String::as_str).filter(move |column| !stands(column))
+    }
 }
 
 /// One table or view.
@@ -30,7 +42,8 @@ pub struct Table {
     pub identity: String,
     /// Triggers on it: code that runs when it is written.
     pub triggers: Vec<String>,
-    /// Whether it is a view, whose query reads other tables.
+    /// Whether reading it may show what stands elsewhere, or runs code of its own: a view, a virtual table or what lies
+    /// behind one, row policies, a foreign server.
     pub is_view: bool,
     /// Rows as the catalog's statistics have it.
     pub estimated_rows: Option<i64>,
@@ -45,9 +58,16 @@ pub struct Meaning {
     pub bound: Vec<Bound>,
     /// Tables that it touches and that have classified columns.
     pub classified: BTreeSet<String>,
+    /// Classes whose values it may store where they have none: that needs what seeing them needs. Only SQLite's
+    /// classifier tells.
+    pub copied: BTreeSet<DataClass>,
     /// Whether rows of several queries are put together: then the upstream's account of where a column comes from names
     /// only one of them, and proves nothing.
     pub compound: bool,
+    /// How many statements the text holds.
+    pub statements: usize,
+    /// Whether a statement gives another one a name for later texts.
+    pub prepares: bool,
     /// How many values its placeholders take.
     pub placeholders: usize,
 }

@@ -1,3 +1,4 @@
 //! Doors: where actors come in. One file a protocol.
 
 pub mod native;
+pub mod postgres;

@@ -2,4 +2,5 @@
 //! upstream forwards only by [`upstream`]'s `send(Clearance)`. The only crate that holds upstream connections.
 
 pub mod door;
+pub mod tls;
 pub mod upstream;

@@ -2,6 +2,7 @@
 //! questions only as a courtesy of constant text.
 
 pub mod gateway;
+pub mod postgres;
 pub mod sqlite;
 
 use model::{DataClass, Run};
@@ -28,6 +29,12 @@ pub enum UpstreamFailed {
     /// The upstream could not be reached; nothing was forwarded.
     #[error("the upstream could not be reached: {0}")]
     Unreachable(String),
+    /// No connection was free in time; nothing was forwarded.
+    #[error("the upstream is busy: no connection to it came free in time, and nothing ran")]
+    Busy,
+    /// The gateway stopped it; what it had done is undone.
+    #[error("it was stopped and has changed nothing: {0}")]
+    Stopped(String),
     /// The connection was lost after forwarding.
     #[error("the upstream was lost before it answered: whether the action ran is not known")]
     Lost,

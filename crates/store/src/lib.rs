@@ -1,12 +1,14 @@
 //! The store: the log's projection plus claims, in SQLite (WAL). Changes are applied by compare-and-swap, so that of two
-//! callers one wins and the other is told. It orders nothing and decides nothing; the log is the truth.
-//! PostgreSQL will implement the same methods; nothing above this crate sees SQL.
+//! callers one wins and the other is told. It orders nothing and decides nothing; the log is the truth. Nothing above
+//! this crate sees its SQL.
 
 mod directory;
 mod proposals;
 mod reviews;
 mod search;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,9 +49,9 @@ impl Store {
     /// # Errors
     /// If the file cannot be opened, is not ours, or is damaged.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        make_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             // The log is what must be durable; what a crash takes from here is replayed.
@@ -115,6 +117,12 @@ impl Store {
         .await?;
         Ok(u64::try_from(highest).unwrap_or(0))
     }
+}
+
+/// Makes the file for its owner alone, where there is none. SQLite gives the files beside it the same mode.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    made.map(drop).map_err(|error| StoreError::Database(sqlx::Error::Io(error)))
 }
 
 /// Every migration, in order; one that has been released is never edited.

@@ -23,8 +23,8 @@ pub struct RunRow {
     pub id: RunId,
     /// The review that released it.
     pub review: ReviewId,
-    /// How it stands: `released`, `succeeded`, `failed`, `uncertain`.
-    pub state: String,
+    /// How it stands.
+    pub state: Run,
     /// What the upstream said, without data.
     pub detail: String,
 }
@@ -299,7 +299,13 @@ fn run_of(row: &SqliteRow) -> Result<Option<RunRow>, StoreError> {
     Ok(Some(RunRow {
         id: read_text(run)?,
         review: read_text(row.try_get("review")?)?,
-        state: row.try_get("state")?,
+        state: run_state(row.try_get("state")?)?,
         detail: row.try_get("detail")?,
     }))
+}
+
+fn run_state(text: &str) -> Result<Run, StoreError> {
+    let known = [Run::Released, Run::Succeeded, Run::Failed, Run::Uncertain].into_iter();
+    let mut found = known.filter(|run| run.as_str() == text);
+    found.next().ok_or_else(|| StoreError::Corrupt(format!("`{text}` is not a run's state")))
 }

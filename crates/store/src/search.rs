@@ -8,7 +8,7 @@ use audit::Committed;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, QueryBuilder, Row as _};
 
-use crate::{StoreError, number};
+use crate::{StoreError, make_private, number};
 
 /// The index of one node's log.
 #[derive(Debug, Clone)]
@@ -72,9 +72,9 @@ impl SearchIndex {
     }
 
     async fn try_open(path: &Path) -> Result<Self, StoreError> {
+        make_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Off)
             .busy_timeout(Duration::from_secs(5))

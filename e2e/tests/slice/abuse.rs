@@ -10,6 +10,7 @@ mod d05_binary_results;
 mod d06_values_in_errors;
 mod d07_protocol_metadata;
 mod d09_samples_and_texts;
+mod d10_laundered_values;
 mod d16_inherited_exemption;
 mod d18_secrets_of_the_gateway;
 mod d19_edited_log;

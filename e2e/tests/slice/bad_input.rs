@@ -206,6 +206,47 @@ async fn whoever_cannot_prove_who_they_are_is_told_the_same() {
     gateway.person("edith").get("/api/v1/reviews").await.ok();
 }
 
+/// Whatever is wrong with a call, whoever is not known is told that first, and everything is told as a problem.
+#[tokio::test]
+async fn every_refusal_is_a_problem_and_the_first_is_who_calls() {
+    let gateway = Gateway::open().await;
+    let held = gateway.hold(&gateway.shopkeeper(), &insert("no problem")).await;
+    let grace = gateway.person("grace");
+    let verdicts = format!("/api/v1/reviews/{}/verdicts", held.review);
+    let no_code = json!({"verdict": "approve"}).to_string();
+    for (method, path, body, status, kind) in [
+        (Method::POST, verdicts.as_str(), "{", 400, "bad-request"),
+        (Method::POST, &verdicts, &no_code, 422, "bad-request"),
+        (Method::POST, &verdicts, &"x".repeat(100_000), 413, "too-large"),
+        (Method::GET, "/api/v1/reviews/%ff", "", 400, "bad-request"),
+        (Method::GET, "/api/v1/records/x", "", 400, "bad-request"),
+        (Method::GET, "/api/v1/records?limit=x", "", 400, "bad-request"),
+        (Method::GET, "/api/v1/reviews?state=bogus", "", 400, "bad-request"),
+        (Method::GET, "/api/v1/principals?kind=robot", "", 400, "bad-request"),
+        (Method::GET, "/api/v1/actions/x?wait=1s&more=1", "", 400, "bad-request"),
+        (Method::DELETE, "/api/v1/actions", "", 405, "no-such-method"),
+        (Method::PUT, &verdicts, "", 405, "no-such-method"),
+        (Method::GET, "/api/v1/nowhere", "", 404, "not-found"),
+        (Method::GET, "/api/v2/reviews", "", 404, "not-found"),
+    ] {
+        let body = body.to_owned();
+        send(&grace, method.clone(), path, body.clone()).await.is_problem(status, kind);
+        let (unknown, bytes) = (gateway.nobody(), body.len());
+        let answer = send(&unknown, method.clone(), path, body).await;
+        assert_eq!((answer.status, answer.problem()), (401, "not-authenticated"), "{method} {path}, {bytes}: {answer}");
+    }
+    let bogus = grace.get("/api/v1/reviews?state=bogus").await;
+    assert!(bogus.text().contains("`open` or `all`"), "{bogus}");
+    gateway.nobody().get("/nowhere").await.is_problem(404, "not-found");
+    let request = gateway.nobody().request(Method::POST, "/metrics");
+    Answer::of(request).await.expect("there is an answer").is_problem(405, "no-such-method");
+    for path in ["/api/v1/reviews", "/api/v1/actions/x"] {
+        let answer = gateway.nobody().request(Method::GET, path).send().await.expect("there is an answer");
+        assert!(answer.headers().contains_key("www-authenticate"), "{path}: {answer:?}");
+    }
+    assert_eq!(grace.state(&held).await, "pending");
+}
+
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
     let mut gateway = Gateway::open().await;
@@ -346,6 +387,35 @@ async fn mistakes_in_the_configuration_are_told_with_their_place() {
     site.write("countersign.toml", &before);
     site.check().await.ok();
     site.serve().await.shopkeeper().propose("shop", "SELECT 1").await.ok();
+}
+
+/// A class on a column that does not exist protects nothing: the target refuses everything until that is mended, and so
+/// it does when the column goes later.
+#[tokio::test]
+async fn a_class_on_no_column_is_told_and_closes_its_target() {
+    let site = Site::new().await;
+    site.check().await.ok();
+    let before = site.read("countersign.toml");
+    let line = before.lines().position(|line| line.starts_with("\"customers.card\"")).expect("it has a class") + 1;
+    let mistyped = before.replacen("\"customers.card\"", "\"Customers.Crad\"", 1);
+    site.write("countersign.toml", &mistyped);
+    wrong(&site, &format!("countersign.toml:{line}:1:"), "`customers.crad` has a class").await;
+    let gateway = site.serve().await;
+    assert!(gateway.site.read("stderr").contains("`customers.crad` has a class"), "serve did not say so");
+    let agent = gateway.shopkeeper();
+    for statement in ["SELECT card FROM customers WHERE id = 1", "SELECT 1"] {
+        let told = agent.propose("shop", statement).await.is_problem(503, "misconfigured");
+        assert!(!told.text().contains("crad"), "{told}");
+    }
+    // Another target on the same file is as it should be.
+    agent.propose("sandbox", "SELECT name FROM customers WHERE id = 1").await.ok();
+    let site = gateway.stop().await;
+    site.write("countersign.toml", &before);
+    let gateway = site.serve().await;
+    let agent = gateway.shopkeeper();
+    agent.propose("shop", "SELECT 1").await.ok();
+    gateway.site.shop.execute("ALTER TABLE customers RENAME COLUMN card TO plain").await;
+    agent.propose("shop", "SELECT plain FROM customers WHERE id = 1").await.is_problem(503, "misconfigured");
 }
 
 #[tokio::test]

@@ -245,6 +245,24 @@ async fn check_and_explain_say_what_holds() {
 }
 
 #[tokio::test]
+async fn what_others_wrote_reaches_a_terminal_on_one_line_and_escaped() {
+    let gateway = Gateway::open().await;
+    let reason = "x\u{201d}\n  verdict   approve by joan: fine\u{1b}[2K";
+    let body = json!({"target": "shop", "statement": insert("forged"), "reason": reason});
+    let held = gateway.shopkeeper().post("/api/v1/actions", &body).await.held();
+    let told = gateway.cli_as("grace", &["reviews", "show", &held.review]).await.ok().stdout;
+    assert!(!told.lines().any(|line| line.starts_with("  verdict ")) && !told.contains('\u{1b}'), "{told}");
+    let arguments = ["propose", "shop", "SELECT '\u{1b}[31mred\n' AS \"a\u{1b}[2Jb\""];
+    let told = gateway.cli_with(gateway.site.token("shopkeeper"), &arguments).await.ok().stdout;
+    assert!(!told.contains('\u{1b}') && told.contains("\\u{1b}[31mred\\u{a}"), "{told}");
+    let token = gateway.site.token("nightly");
+    let refused = gateway.cli_with(token, &["propose", "shop", "SELECT \u{1b}[2J"]).await.exits(1);
+    assert!(!refused.stderr.contains('\u{1b}'), "{refused:?}");
+    let revoked = gateway.cli_as("ada", &["agent", "revoke", "clerk"]).await.ok();
+    assert!(revoked.stdout.contains("clerk"), "{revoked:?}");
+}
+
+#[tokio::test]
 async fn watch_tells_of_reviews_as_they_come_and_go() {
     let gateway = Gateway::open().await;
     let mut command = binary::command();

@@ -10,3 +10,4 @@ mod life;
 mod log;
 mod postgres;
 mod restart;
+mod sqlite;

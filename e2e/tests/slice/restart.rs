@@ -25,6 +25,16 @@ async fn pending_reviews_survive_a_stop_and_a_kill() {
     assert_eq!(gateway.site.shop.effects("patient").await, 1);
 }
 
+#[tokio::test]
+async fn a_hangup_is_told_and_ends_nothing() {
+    let mut gateway = Gateway::open().await;
+    gateway.signal("HUP").await;
+    until("it says so", async || gateway.site.read("stderr").contains("reload is not there yet").then_some(())).await;
+    gateway.assert_alive();
+    gateway.shopkeeper().propose("shop", "SELECT 1").await.ok();
+    gateway.stop().await;
+}
+
 /// Waits for an action in the background, as a client does whose gateway goes away: it asks again where it is now.
 fn persistent(gateway: &Gateway, held: &Held) -> JoinSet<bool> {
     let (agent, action) = (gateway.shopkeeper(), held.action.clone());

@@ -84,6 +84,20 @@ fn reordering_rewriting_and_removing_are_told() {
 }
 
 #[test]
+fn a_removed_record_is_told_by_its_place_and_the_parting_once() {
+    let honest = entries(12);
+    let promised = checkpoints(&honest);
+    let mut removed = honest.clone();
+    removed.remove(5);
+    let told: Vec<(u64, String)> =
+        verify(&promised, &removed).findings.into_iter().map(|found| (found.index, found.what)).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].0 == 4 && told[0].1.starts_with("records 4 to 7 are not those"), "{told:?}");
+    assert!(told[1].0 == 5 && told[1].1.contains("record 5 of session"), "{told:?}");
+    assert!(told[2].0 == 11 && told[2].1.contains("removed at or behind record 4"), "{told:?}");
+}
+
+#[test]
 fn a_record_that_stands_twice_and_a_hole_are_told_even_without_checkpoints() {
     let mut twice = entries(6);
     twice.push(twice[2].clone());

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use ::audit::{Checkpoint, Report, Verifier, VerifyingKey, leaf_hash, verify_inclusion};
+use ::audit::{Checkpoint, Report, Verifier, VerifyingKey, leaf_hash, notes, verify_inclusion, whole_notes};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -109,7 +109,8 @@ impl Audit {
 
 /// Whether the record's leaf is counted by the signed checkpoint that came with it.
 fn is_proven(record: &Value, key: &VerifyingKey) -> anyhow::Result<bool> {
-    let checkpoint = key.verify(&shown(record.get("checkpoint")))?;
+    let note = record.get("checkpoint").and_then(Value::as_str).context("the answer has no checkpoint")?;
+    let checkpoint = key.verify(note)?;
     let proof = record.get("proof").and_then(Value::as_array).into_iter().flatten();
     let proof = proof.map(|hash| shown(Some(hash)).parse()).collect::<Result<Vec<_>, _>>()?;
     let index = record.get("index").and_then(Value::as_u64).context("the answer has no index")?;
@@ -164,10 +165,9 @@ fn read_checkpoints(path: &Path, key: &VerifyingKey) -> anyhow::Result<Vec<Check
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         read => read.with_context(|| format!("cannot read `{}`", path.display()))?,
     };
-    // A crash may leave a piece of a note at the end; only whole ones count.
-    let whole = text.rfind("\n-----\n").and_then(|at| text.get(..=at)).unwrap_or(&text);
-    let notes = whole.split("\n-----\n").map(|note| note.trim_start_matches('\n')).filter(|note| note.contains("\n\n"));
-    let checked = notes.enumerate().map(|(number, note)| {
+    // A file with one note alone, as `/log/checkpoint` gives it, has no mark behind it.
+    let whole = Some(whole_notes(&text)).filter(|whole| !whole.is_empty()).unwrap_or(&text);
+    let checked = notes(whole).enumerate().map(|(number, note)| {
         key.verify(note).with_context(|| format!("checkpoint {} of `{}` does not verify", number + 1, path.display()))
     });
     checked.collect()

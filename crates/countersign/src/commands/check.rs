@@ -1,10 +1,12 @@
-//! `countersign check`: configuration and policies, without starting anything.
+//! `countersign check`: configuration and policies, and whether the classes stand on columns that are there; without
+//! starting anything.
 
+use anyhow::ensure;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::{WithConfig, tell};
-use crate::config;
+use crate::{classes, config};
 
 /// Validate configuration and policies.
 #[derive(Debug, Args)]
@@ -14,9 +16,11 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn run(self, json: bool) -> anyhow::Result<()> {
+    pub(super) async fn run(self, json: bool) -> anyhow::Result<()> {
         let config = config::read(&self.config.config)?;
         let policies = config.load_policies()?;
+        let misplaced = classes::misplaced(&config, &self.config.config).await?;
+        ensure!(misplaced.is_empty(), "{}", misplaced.join("\n"));
         let targets: Vec<Value> = config
             .targets
             .iter()

@@ -125,11 +125,14 @@ fn changed(report: &Value) -> String {
     if at("/status") == "pending" {
         return format!("held for review {} (asked: {})", at("/review/code"), at("/review/groups"));
     }
-    let token = at("/result/rows/0/2");
-    if token.is_empty() {
-        return format!("done: {}", at("/result/rows/0/1"));
+    let columns = report.pointer("/result/columns").and_then(Value::as_array).into_iter().flatten();
+    let number = |name: &str| columns.clone().position(|column| column == name);
+    let cell = |name: &str| number(name).map(|number| at(&format!("/result/rows/0/{number}")));
+    let name = cell("name").unwrap_or_default();
+    match cell("token") {
+        Some(token) => format!("added {name}\ntoken (shown once): {token}"),
+        None => format!("done: {name}"),
     }
-    format!("added {}\ntoken (shown once): {token}", at("/result/rows/0/1"))
 }
 
 async fn list(person: &AsPerson, json: bool, kind: &str) -> anyhow::Result<()> {
@@ -142,4 +145,19 @@ async fn list(person: &AsPerson, json: bool, kind: &str) -> anyhow::Result<()> {
         terminal::table(&head, &rows)
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_says_whom_it_changed() {
+        let report =
+            |columns: Value, row: Value| json!({"status": "succeeded", "result": {"columns": columns, "rows": [row]}});
+        assert_eq!(changed(&report(json!(["name"]), json!(["clerk"]))), "done: clerk");
+        assert_eq!(changed(&report(json!(["id", "name"]), json!(["pri_x", "eve"]))), "done: eve");
+        let added = changed(&report(json!(["id", "name", "token"]), json!(["pri_x", "clerk", "cst_x"])));
+        assert_eq!(added, "added clerk\ntoken (shown once): cst_x");
+    }
 }

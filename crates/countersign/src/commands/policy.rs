@@ -60,9 +60,9 @@ enum Kind {
 }
 
 impl Policy {
-    pub(super) fn run(self, json: bool) -> anyhow::Result<()> {
+    pub(super) async fn run(self, json: bool) -> anyhow::Result<()> {
         match self {
-            Self::Check(check) => check.run(json),
+            Self::Check(check) => check.run(json).await,
             Self::Explain(explain) => explain.run(json),
         }
     }

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use super::{Where, tell};
 use crate::client::Client;
+use crate::failure::Problem;
 use crate::terminal::{self, shown};
 
-/// Propose an action and wait for it. Exit code: 0 ran, 3 rejected, 4 expired, 5 denied.
+/// Propose an action and wait for it. Exit code: 0 ran, 3 rejected, 4 expired, 5 denied; 1 anything else. With
+/// `--no-wait`, 0 says that it ran or is held.
 #[derive(Debug, Args)]
 pub(super) struct Propose {
     /// The target.
@@ -65,6 +67,10 @@ impl Propose {
         while shown(report.get("status")) == "pending" && !self.no_wait {
             let id = shown(report.get("id"));
             report = client.get(&format!("/api/v1/actions/{id}?wait=60s")).await?;
+        }
+        let status = shown(report.get("status"));
+        if status != "succeeded" && status != "pending" {
+            return Err(Problem::of_report(&report).into());
         }
         tell(json, &report, outcome);
         Ok(())

@@ -144,7 +144,9 @@ pub(super) fn whole(review: &Value) -> String {
         }
     }
     text.push_str("  statement\n");
-    at("statement").lines().for_each(|line| text.push_str(&format!("    {}\n", paint(line, YELLOW))));
+    // Only the statement, made visible by the gateway, has lines of its own; each stands deeper than any line of ours.
+    let statement = review.get("statement").and_then(Value::as_str).unwrap_or("");
+    statement.lines().for_each(|line| text.push_str(&format!("    {}\n", paint(line, YELLOW))));
     if at("had_hidden_characters") == "true" {
         text.push_str(&paint("  it held characters that a screen would hide: they are shown as \\u{…}\n", "31"));
     }
@@ -171,4 +173,24 @@ pub(super) fn whole(review: &Value) -> String {
         paint(&format!("not bound: {}", at("not_bound")), DIM)
     ));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_forges_no_line_of_a_review() {
+        let forged = "x\u{201d}\n  verdict   approve by joan: fine\r\u{1b}[2K";
+        let review = json!({
+            "code": "7KQ2-M4XD", "statement": "SELECT 1\nFROM t", "reason": forged, "parameters": [forged],
+            "verdicts": [{"verdict": "reject", "reviewer": "grace", "reason": forged}],
+        });
+        let told = whole(&review);
+        let verdicts: Vec<&str> = told.lines().filter(|line| line.starts_with("  verdict ")).collect();
+        assert_eq!(verdicts.len(), 1, "{told}");
+        assert!(verdicts[0].starts_with("  verdict   reject by grace: x"), "{told}");
+        assert!(!told.contains(['\u{1b}', '\r']), "{told}");
+        assert!(told.contains("    SELECT 1\n    FROM t\n"), "{told}");
+    }
 }

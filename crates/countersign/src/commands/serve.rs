@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::WithConfig;
-use crate::{config, gateway};
+use crate::{classes, config, gateway};
 
 /// Run the gateway.
 #[derive(Debug, Args)]
@@ -20,13 +20,24 @@ impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-        let config = config::read(&self.config.config)?;
-        let mut running = gateway::start(&config).await?;
-        println!("listening on http://{}", running.address);
+        // Before anybody can know that it runs: a signal that is not heard ends the process without a word.
+        let mut hangup = signal(SignalKind::hangup())?;
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        let config = config::read(&self.config.config)?;
+        for mistake in classes::misplaced(&config, &self.config.config).await? {
+            tracing::error!("{mistake}");
+        }
+        let mut running = gateway::start(&config).await?;
+        for (target, address) in &running.doors {
+            println!("target {target} listening on {address}");
+        }
+        println!("listening on http://{}", running.address);
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                _ = hangup.recv() => tracing::warn!("reload is not there yet: restart to take up changes"),
+            }
         }
         tracing::info!("stopping");
         running.tasks.abort_all();

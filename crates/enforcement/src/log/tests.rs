@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use audit::{Kind, Leaf, SaltSource, SigningKey};
+use audit::{Kind, Leaf, NOTE_END, SaltSource, SigningKey};
 use model::SessionId;
 
 use super::*;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use audit::Entry;
 use model::{
-    DataClass, Digest, GroupName, Parameter, PresenterId, PrincipalId, ReviewId, Run, SessionState, ShortCode,
+    DataClass, Digest, GroupName, Parameter, PresenterId, PrincipalId, Purpose, ReviewId, Run, SessionState, ShortCode,
     Standing, Statement, Target, Timestamp,
 };
 use policy::PolicySet;
@@ -31,10 +31,21 @@ pub struct Presented {
     pub reveal: BTreeSet<DataClass>,
     /// Why, in the actor's words.
     pub reason: String,
-    /// Where it cannot wait for a review, such as `inside a transaction`.
-    pub cannot_wait: Option<&'static str>,
+    /// Whether it is to run, or to be prepared for later runs.
+    pub purpose: Purpose,
+    /// What stands in its way where it is presented.
+    pub obstacle: Option<Obstacle>,
     /// The bytes to forward.
     pub payload: Payload,
+}
+
+/// What stands in the way of an action at its door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It cannot wait for a review, such as `inside a transaction`.
+    CannotWait(&'static str),
+    /// The door cannot carry it, whatever policy says: what, and what to do instead.
+    Unsupported(&'static str),
 }
 
 /// The version of everything a decision rests on: policy, directory, targets. Any change makes it another.

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::testing::{Failure, OPENING, RULES, World, change, node, person, presented, run, target};
-use model::{Duration, Lineage, Outcome, TargetVersion, Verb, VerdictKind, sha256};
+use crate::{Claim, Presenter, RefusalKind};
+use model::{Duration, Lineage, Outcome, Purpose, TargetVersion, Verb, VerdictKind, limit, sha256};
 use serde_json::json;
 
 const RELEASE: [&str; 5] = ["refresh review", "persist claimed", "record released", "persist run", "forward"];
@@ -511,11 +512,34 @@ fn a_quorum_that_nobody_outside_the_lineage_can_meet_is_refused_at_opening() {
 #[test]
 fn what_cannot_wait_is_refused_where_it_would_be_held_and_runs_where_not() {
     let mut world = World::new();
-    let inside = |presented| Presented { cannot_wait: Some("inside a transaction"), ..presented };
+    let inside = |presented| Presented { obstacle: Some(Obstacle::CannotWait("inside a transaction")), ..presented };
     assert_eq!(world.tell(inside(change())), ["record refused", "refuse cannotwait"]);
     assert!(world.refusal().message.contains("cannot wait for one inside a transaction"), "{:?}", world.refusal());
     let story = world.tell(inside(presented(Verb::SqlUpdate, "notes")));
     assert_eq!(story.last().map(String::as_str), Some("forward"));
+}
+
+#[test]
+fn what_the_door_cannot_carry_is_refused_whatever_policy_says() {
+    let mut world = World::new();
+    let unsupported = |presented| Presented { obstacle: Some(Obstacle::Unsupported("COPY")), ..presented };
+    for action in [presented(Verb::SqlSelect, "notes"), presented(Verb::SqlUpdate, "notes"), change()] {
+        assert_eq!(world.tell(unsupported(action)), ["record refused", "refuse unsupported"]);
+    }
+}
+
+#[test]
+fn preparing_asks_nobody_and_a_denied_statement_is_not_prepared() {
+    let mut world = World::new();
+    let prepared = |presented| Presented { purpose: Purpose::Prepare, ..presented };
+    let asked = prepared(change());
+    assert_eq!(world.tell(asked), ["record statement", "record decision", "record execute", "forward"]);
+    assert_eq!(world.cleared.pop().unwrap().run(), None);
+    assert!(world.store.is_empty());
+    assert_eq!(world.tell(change()), OPENING);
+    world.leave();
+    let denied = prepared(presented(Verb::SqlDrop, "notes"));
+    assert_eq!(world.tell(denied).last().map(String::as_str), Some("refuse denied"));
 }
 
 #[test]

@@ -21,6 +21,16 @@ pub struct Rows {
     pub truncated: bool,
 }
 
+impl Rows {
+    /// About how many bytes it takes in memory.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let cell = |value: &Value| size_of::<Value>() + value.as_str().map_or(0, str::len);
+        let row = |row: &Vec<Value>| size_of::<Vec<Value>>() + row.iter().map(cell).sum::<usize>();
+        self.columns.iter().map(String::len).sum::<usize>() + self.rows.iter().map(row).sum::<usize>()
+    }
+}
+
 /// Rows that one answer holds at most.
 pub const ROWS: usize = 10_000;
 /// Bytes of values that one answer holds at most.

@@ -26,7 +26,7 @@ use super::{Catalog, Meaning, Table, Unreadable, check_text};
 pub enum CatalogQuestion {
     /// What a table's or view's name means: its schema if it is qualified, and its name.
     Table(Option<String>, String),
-    /// Whether a function of this name stands in a schema of the search path beside `pg_catalog`.
+    /// What functions of this name there are.
     Function(String),
     /// Whether an operator of this name does.
     Operator(String),
@@ -37,10 +37,19 @@ pub enum CatalogQuestion {
 pub struct Known {
     /// Tables by the name that was asked; absent ones are `None`.
     pub tables: BTreeMap<(Option<String>, String), Option<Table>>,
-    /// Functions that were asked, and whether one stands outside `pg_catalog`.
-    pub functions: BTreeMap<String, bool>,
+    /// Functions by the name that was asked.
+    pub functions: BTreeMap<String, Functions>,
     /// Operators that were asked, and whether one stands outside `pg_catalog`.
     pub operators: BTreeMap<String, bool>,
+}
+
+/// All functions of one name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Functions {
+    /// Whether one stands in the search path outside `pg_catalog`.
+    pub shadow: bool,
+    /// What they are now, all of them: changes when one is made, replaced or dropped. Empty for none.
+    pub identity: String,
 }
 
 /// What came of reading a text.
@@ -75,7 +84,7 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
     if !reading.questions.is_empty() {
         return Ok(Classified::Needs(reading.questions));
     }
-    let mut meaning = reading.meaning;
+    let mut meaning = Meaning { statements, ..reading.meaning };
     meaning.bound.sort();
     meaning.bound.dedup();
     let mut seen = BTreeSet::new();
@@ -157,6 +166,7 @@ impl Reading<'_> {
         }
         let name = format!("table {}.{}", table.schema, table.name);
         self.meaning.bound.push(Bound { name, identity: table.identity.clone() });
+        let verb = if table.is_view && verb == Verb::SqlSelect { Verb::SqlSelectView } else { verb };
         let facts = Facts { estimated_rows: table.estimated_rows, ..facts };
         self.add(verb, Resource::new(ResourceKind::Table, &table.schema, &table.name), facts);
         if writes(verb) {
@@ -219,7 +229,7 @@ impl Known {
                     let found = schemas.iter().find_map(|schema| catalog.tables.get(&format!("{schema}.{name}")));
                     known.tables.insert((schema.clone(), name.clone()), found.cloned());
                 }
-                CatalogQuestion::Function(name) => drop(known.functions.insert(name.clone(), false)),
+                CatalogQuestion::Function(name) => drop(known.functions.insert(name.clone(), Functions::default())),
                 CatalogQuestion::Operator(name) => drop(known.operators.insert(name.clone(), false)),
             }
         }

@@ -6,14 +6,16 @@
     reason = "sqlparser's enums grow: what is not matched is unknown or not proven"
 )]
 
+mod copies;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use model::{Bound, Facts, Operation, Resource, ResourceKind, Verb};
 use sqlparser::ast::{
     AssignmentTarget, BinaryOperator, Expr, FromTable, Function, LimitClause, ObjectName, ObjectNamePart, ObjectType,
-    Query, SelectItem, SetExpr, Statement, TableFactor, TableObject, Value, Visit as _, Visitor, visit_expressions,
-    visit_relations,
+    Query, SelectItem, SetExpr, SqliteOnConflict, Statement, TableFactor, TableObject, Value, Visit as _, Visitor,
+    visit_expressions, visit_relations,
 };
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::{Parser, ParserError};
@@ -33,6 +35,7 @@ pub fn classify(text: &str, catalog: &Catalog) -> Result<Meaning, Unreadable> {
         reading.statement(statement);
         reading.meaning.compound |= statement.visit(&mut Compound).is_break();
         reading.meaning.placeholders = placeholders(statement);
+        reading.meaning.copied = reading.copied(statement);
     }
     let mut meaning = reading.meaning;
     meaning.bound.sort();
@@ -122,10 +125,11 @@ impl Reading<'_> {
             Statement::Insert(insert) => {
                 let TableObject::TableName(name) = &insert.table else { return self.unknown() };
                 self.write(Verb::SqlInsert, name, Facts::default());
-                // REPLACE removes the rows that stand in the way; ON CONFLICT DO UPDATE changes them.
-                if insert.or.is_some() || insert.replace_into {
+                if insert.replace_into {
                     self.write(Verb::SqlDeleteUnbounded, name, Facts::default());
                 }
+                self.replace(insert.or, name);
+                // ON CONFLICT DO UPDATE changes the rows that stand in the way.
                 if insert.on.is_some() {
                     self.write(Verb::SqlUpdate, name, Facts::default());
                 }
@@ -142,6 +146,7 @@ impl Reading<'_> {
                 let facts = self.facts(condition, update.limit.as_ref());
                 let verb = if facts.bounded { Verb::SqlUpdate } else { Verb::SqlUpdateUnbounded };
                 self.write(verb, name, facts);
+                self.replace(update.or, name);
                 self.rest(statement, Some(name));
             }
             Statement::Delete(delete) => {
@@ -190,8 +195,7 @@ impl Reading<'_> {
 
     /// What a write reads beside the table it writes.
     fn rest(&mut self, statement: &Statement, written: Option<&ObjectName>) {
-        let whole = visit_queries(statement);
-        if whole {
+        if holds_a_writing_query(statement) {
             return self.unknown();
         }
         self.read_tables(statement, written, Facts::default());
@@ -245,6 +249,13 @@ impl Reading<'_> {
         self.add(verb, resource, facts);
         for trigger in &table.triggers {
             self.add(Verb::SqlCall, Resource::new(ResourceKind::Function, "", trigger), Facts::default());
+        }
+    }
+
+    /// REPLACE removes the rows that stand in the way.
+    fn replace(&mut self, or: Option<SqliteOnConflict>, name: &ObjectName) {
+        if or == Some(SqliteOnConflict::Replace) {
+            self.write(Verb::SqlDeleteUnbounded, name, Facts::default());
         }
     }
 
@@ -350,7 +361,7 @@ fn only_reads(query: &Query) -> bool {
 }
 
 /// Whether the statement holds a query that does more than read.
-fn visit_queries(statement: &Statement) -> bool {
+fn holds_a_writing_query(statement: &Statement) -> bool {
     let flow = sqlparser::ast::visit_statements(statement, |inner| match inner {
         Statement::Query(query) if !only_reads(query) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),

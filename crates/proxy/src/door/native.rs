@@ -4,17 +4,15 @@
 mod conversation;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{DefaultBodyLimit, FromRef, Path, Query, State};
+use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Json, Router};
-use enforcement::{Enforcement, HeldNotice, PROBLEM_JSON, Problem};
-use model::{ActionId, Duration, Name, Standing, limit};
+use enforcement::{Caller, Enforcement, HeldNotice, OrProblem, Problem};
+use model::{ActionId, Duration, Name, limit};
 use protocol::native::message::{BadProposal, LONGEST_WAIT, Proposal};
 use protocol::native::result::Rows;
 use serde::{Deserialize, Serialize};
@@ -36,6 +34,12 @@ struct Inner {
     talking: Mutex<BTreeSet<ActionId>>,
 }
 
+impl FromRef<NativeDoor> for Enforcement {
+    fn from_ref(door: &NativeDoor) -> Self {
+        door.0.enforcement.clone()
+    }
+}
+
 /// The one conversation about an action; ends when it is dropped.
 #[derive(Debug)]
 struct Turn {
@@ -53,6 +57,28 @@ impl Drop for Turn {
 #[derive(Debug, Default)]
 struct Results {
     kept: VecDeque<(ActionId, Rows)>,
+    /// What they take.
+    bytes: usize,
+}
+
+impl Results {
+    /// Keeps a result that is small enough; the oldest make room for it.
+    fn keep(&mut self, id: ActionId, rows: &Rows) {
+        let size = rows.size();
+        if rows.rows.len() > KEPT_ROWS || size > KEPT_BYTES {
+            return;
+        }
+        while self.kept.len() >= RESULTS || self.bytes + size > KEPT_BYTES {
+            let Some((_, oldest)) = self.kept.pop_front() else { break };
+            self.bytes -= oldest.size();
+        }
+        self.bytes += size;
+        self.kept.push_back((id, rows.clone()));
+    }
+
+    fn kept(&self, id: ActionId) -> Option<&Rows> {
+        self.kept.iter().find_map(|(kept, rows)| (*kept == id).then_some(rows))
+    }
 }
 
 /// What a caller is told of its action.
@@ -99,35 +125,14 @@ impl From<&HeldNotice> for ReviewNotice {
     }
 }
 
-/// A problem on its way out.
-#[derive(Debug)]
-pub struct Told(Problem);
-
-impl<T: Into<Problem>> From<T> for Told {
-    fn from(problem: T) -> Self {
-        Self(problem.into())
-    }
-}
-
-impl IntoResponse for Told {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self.0.body())).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Bearer realm=\"countersign\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
-        }
-        response
-    }
-}
-
 impl From<UpstreamFailed> for Problem {
     fn from(failed: UpstreamFailed) -> Self {
         let (status, kind) = match failed {
             UpstreamFailed::Refused(_) => (422, "upstream-refused"),
             UpstreamFailed::Withheld(_) => (403, "withheld"),
             UpstreamFailed::Unreachable(_) => (502, "upstream-unreachable"),
+            UpstreamFailed::Busy => (503, "upstream-busy"),
+            UpstreamFailed::Stopped(_) => (504, "stopped"),
             UpstreamFailed::Lost => (502, "uncertain"),
         };
         Self::new(status, kind, failed, "mend the statement or the target, then propose it again")
@@ -154,8 +159,8 @@ pub struct NativeApi;
 impl NativeDoor {
     /// The door to these SQLite files and to the gateway itself.
     #[must_use]
-    pub fn new<'a>(enforcement: Enforcement, files: impl IntoIterator<Item = (Name, &'a FilePath)>) -> Self {
-        let sqlite = files.into_iter().map(|(name, path)| (name, SqliteUpstream::new(path))).collect();
+    pub fn new(enforcement: Enforcement, files: impl IntoIterator<Item = (Name, SqliteUpstream)>) -> Self {
+        let sqlite = files.into_iter().collect();
         Self(Arc::new(Inner { enforcement, sqlite, results: Mutex::default(), talking: Mutex::default() }))
     }
 
@@ -168,11 +173,6 @@ impl NativeDoor {
             .with_state(self)
     }
 
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<Standing, Problem> {
-        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        Ok(self.0.enforcement.authenticate_header(header).await?)
-    }
-
     /// The turn to talk about an action, unless another call has it.
     fn take_turn(&self, id: ActionId) -> Option<Turn> {
         let mut talking = self.0.talking.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,19 +180,11 @@ impl NativeDoor {
     }
 
     fn keep(&self, id: ActionId, rows: &Rows) {
-        if rows.rows.len() > KEPT_ROWS {
-            return;
-        }
-        let mut results = self.0.results.lock().unwrap_or_else(PoisonError::into_inner);
-        if results.kept.len() >= RESULTS {
-            results.kept.pop_front();
-        }
-        results.kept.push_back((id, rows.clone()));
+        self.0.results.lock().unwrap_or_else(PoisonError::into_inner).keep(id, rows);
     }
 
     fn kept(&self, id: ActionId) -> Option<Rows> {
-        let results = self.0.results.lock().unwrap_or_else(PoisonError::into_inner);
-        results.kept.iter().find(|(kept, _)| *kept == id).map(|(_, rows)| rows.clone())
+        self.0.results.lock().unwrap_or_else(PoisonError::into_inner).kept(id).cloned()
     }
 }
 
@@ -208,11 +200,14 @@ impl NativeDoor {
         (status = 503, description = "The log or the store cannot take it: nothing ran"),
     )
 )]
-async fn propose(State(door): State<NativeDoor>, headers: HeaderMap, body: Bytes) -> Result<Response, Told> {
-    let standing = door.authenticate(&headers).await?;
+async fn propose(
+    Caller(standing): Caller,
+    State(door): State<NativeDoor>,
+    OrProblem(body): OrProblem<Bytes>,
+) -> Result<Response, Problem> {
     let proposal = Proposal::parse(&body).map_err(|bad| bad_proposal(&bad))?;
     let wait = proposal.waits().map_err(|bad| bad_proposal(&bad))?;
-    Ok(conversation::propose(&door, standing, proposal, wait).await?)
+    conversation::propose(&door, standing, proposal, wait).await
 }
 
 /// Fetches an action, waiting for its review if asked to. Only its actor may.
@@ -230,12 +225,11 @@ async fn propose(State(door): State<NativeDoor>, headers: HeaderMap, body: Bytes
     )
 )]
 async fn fetch(
+    Caller(standing): Caller,
     State(door): State<NativeDoor>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Query(query): Query<WaitQuery>,
-) -> Result<Response, Told> {
-    let standing = door.authenticate(&headers).await?;
+    OrProblem(Path(id)): OrProblem<Path<String>>,
+    OrProblem(Query(query)): OrProblem<Query<WaitQuery>>,
+) -> Result<Response, Problem> {
     let wait = match query.wait {
         None => Duration::from_secs(0),
         Some(text) => {
@@ -244,7 +238,7 @@ async fn fetch(
         }
     };
     let id = id.parse().map_err(|_| not_found())?;
-    Ok(conversation::fetch(&door, standing, id, wait).await?)
+    conversation::fetch(&door, standing, id, wait).await
 }
 
 fn not_found() -> Problem {
@@ -255,3 +249,39 @@ fn not_found() -> Problem {
 const RESULTS: usize = 64;
 /// Rows of a result that is kept for fetching again; a larger one is not.
 const KEPT_ROWS: usize = 1_000;
+/// Bytes of all results that are kept for fetching again.
+const KEPT_BYTES: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn rows(rows: usize, bytes: usize) -> Rows {
+        Rows { rows: vec![vec![Value::from("x".repeat(bytes))]; rows], ..Rows::default() }
+    }
+
+    fn id(number: u8) -> ActionId {
+        ActionId::from_random([number; 16])
+    }
+
+    #[test]
+    fn results_are_kept_within_a_number_of_bytes_and_the_oldest_go_first() {
+        let mut results = Results::default();
+        for number in 0..6 {
+            results.keep(id(number), &rows(1, 15 << 20));
+        }
+        let kept: Vec<u8> = (0..6).filter(|number| results.kept(id(*number)).is_some()).collect();
+        assert_eq!(kept, [2, 3, 4, 5]);
+        assert!(results.bytes <= KEPT_BYTES);
+        results.keep(id(9), &rows(1, KEPT_BYTES));
+        results.keep(id(8), &rows(KEPT_ROWS + 1, 1));
+        assert!(results.kept(id(9)).is_none() && results.kept(id(8)).is_none() && results.kept(id(2)).is_some());
+        for number in 0..=u8::MAX {
+            results.keep(id(number), &rows(1, 1));
+        }
+        assert_eq!(results.kept.len(), RESULTS);
+        assert_eq!(results.bytes, results.kept.iter().map(|(_, rows)| rows.size()).sum::<usize>());
+    }
+}

@@ -1,8 +1,13 @@
-//! A SQLite file as an upstream. Plain reads run on connections that cannot write; everything else on one that can.
-//! Masking follows SQLite's own account of where a column comes from, not labels.
+//! A SQLite file as an upstream. Reads run on connections that cannot write; everything else on one that can; the
+//! gateway's own questions on one of their own. Every run is on a leash. Masking follows SQLite's own account of where a
+//! column comes from, not labels.
 
-use std::collections::BTreeMap;
+mod leash;
+mod shares;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,31 +15,46 @@ use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt as _;
 use gate::{Clearance, Sealed};
 use masking::{Carries, Masked, Plan};
-use model::{DataClass, Parameter, Provenance, Run, Target, sha256};
+use model::{DataClass, Parameter, PrincipalId, Provenance, Run, Target, sha256};
 use protocol::native::result::{BYTES, ROWS, Rows};
 use protocol::sql::{Catalog, Meaning, Table};
 use serde_json::Value;
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{
-    AssertSqlSafe, Column as _, ColumnOrigin, ConnectOptions as _, Either, Executor as _, Row as _, SqlSafeStr as _,
-    Statement as _, TypeInfo as _, ValueRef as _,
+    AssertSqlSafe, Column as _, ColumnOrigin, ConnectOptions as _, Connection as _, Either, Executor as _, Row as _,
+    SqlSafeStr as _, Sqlite, Statement as _, TypeInfo as _, ValueRef as _,
 };
+use tokio::sync::OwnedSemaphorePermit;
 
+use self::leash::{Ended, Leash};
+use self::shares::Shares;
 use super::{Answer, Hidden, UpstreamFailed};
 
 /// A SQLite file.
 #[derive(Debug, Clone)]
 pub struct SqliteUpstream {
     path: PathBuf,
+    longest_run: Duration,
+    /// For the gateway's own questions: they never wait behind an actor.
+    asks: SqlitePool,
     /// Cannot write, whatever the statement.
     reads: SqlitePool,
     writes: SqlitePool,
+    shares: Shares,
+}
+
+/// A connection with the place in its actor's share.
+struct Taken {
+    connection: PoolConnection<Sqlite>,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 /// The gateway's own questions: constant text, into which nothing of an actor enters.
 #[derive(Debug, Clone, Copy)]
 enum Courtesy {
     Objects,
+    Opaque,
     Columns,
     Statistics,
     HasStatistics,
@@ -44,6 +64,8 @@ impl Courtesy {
     const fn text(self) -> &'static str {
         match self {
             Self::Objects => "SELECT type, name, tbl_name, coalesce(sql, '') AS sql, rootpage FROM main.sqlite_master",
+            // What a virtual table shows may be another table's, and what lies behind it is that all the same.
+            Self::Opaque => "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('virtual', 'shadow')",
             Self::Columns => {
                 "SELECT m.name AS tbl, c.name AS col, c.hidden AS hidden FROM main.sqlite_master m, pragma_table_xinfo(m.name) c
                  WHERE m.type IN ('table', 'view') ORDER BY m.name, c.cid"
@@ -55,23 +77,25 @@ impl Courtesy {
 }
 
 impl SqliteUpstream {
-    /// Opens the file, which must exist.
+    /// Opens the file, which must exist. A statement runs for at most `longest_run`.
     #[must_use]
-    pub fn new(path: &Path) -> Self {
+    pub fn new(path: &Path, longest_run: Duration) -> Self {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
+            .pragma("hard_heap_limit", HEAP.to_string())
             .disable_statement_logging();
         let pool = |connections, options| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(Duration::from_secs(10))
+                .acquire_timeout(LONGEST_WAIT)
                 .idle_timeout(Duration::from_secs(60))
                 .connect_lazy_with(options)
         };
-        let reads = pool(4, options.clone().read_only(true).pragma("query_only", "1"));
-        Self { path: path.to_owned(), reads, writes: pool(1, options) }
+        let only_reads = options.clone().read_only(true).pragma("query_only", "1");
+        let (asks, reads) = (pool(1, only_reads.clone()), pool(4, only_reads));
+        Self { path: path.to_owned(), longest_run, asks, reads, writes: pool(1, options), shares: Shares::default() }
     }
 
     /// The tables as they are now, with the classes that the target's configuration declares.
@@ -80,6 +104,8 @@ impl SqliteUpstream {
     /// If the file cannot be read.
     pub async fn catalog(&self, target: &Target) -> Result<Catalog, UpstreamFailed> {
         let objects = self.ask(Courtesy::Objects).await?;
+        let opaque = self.ask(Courtesy::Opaque).await?;
+        let opaque = opaque.iter().map(|row| text(row, "name")).collect::<Result<BTreeSet<_>, _>>()?;
         let columns = self.ask(Courtesy::Columns).await?;
         let has_statistics = self.ask(Courtesy::HasStatistics).await?;
         let counted = has_statistics.first().is_some_and(|row| row.try_get::<i64, _>("n").is_ok_and(|n| n > 0));
@@ -98,8 +124,7 @@ impl SqliteUpstream {
                     classes: BTreeMap::new(),
                     identity,
                     triggers: Vec::new(),
-                    // What a virtual table shows may be another table's.
-                    is_view: kind == "view" || text(row, "sql")?.to_uppercase().starts_with("CREATE VIRTUAL"),
+                    is_view: kind == "view" || opaque.contains(&name),
                     estimated_rows: None,
                 };
                 catalog.tables.insert(name.to_lowercase(), table);
@@ -135,43 +160,95 @@ impl SqliteUpstream {
         if !self.path.is_file() {
             return Err(UpstreamFailed::Unreachable("the file does not exist".to_owned()));
         }
-        sqlx::query(courtesy.text()).fetch_all(&self.reads).await.map_err(refused)
+        sqlx::query(courtesy.text()).fetch_all(&self.asks).await.map_err(not_had)
     }
 
-    /// Runs what was cleared. `meaning` tells what it touches, `hidden` which classes the actor may not see.
-    pub async fn send(&self, clearance: Clearance, request: Request<'_>) -> Sealed<Answer> {
+    /// Runs what was cleared. `request` tells what goes with it; a read is stopped when `gone` comes.
+    pub async fn send(
+        &self,
+        clearance: Clearance,
+        request: Request<'_>,
+        gone: impl Future<Output = ()>,
+    ) -> Sealed<Answer> {
         let (payload, forwarded) = clearance.spend();
         let outcome = match String::from_utf8(payload.0) {
-            Ok(text) => self.run(text, request).await,
+            Ok(text) => self.run(text, request, gone).await,
             Err(_) => Err(UpstreamFailed::Refused("the statement is not UTF-8".to_owned())),
         };
         let run = if outcome.is_ok() { Run::Succeeded } else { Run::Failed };
         forwarded.seal(Answer { outcome, run })
     }
 
-    async fn run(&self, text: String, request: Request<'_>) -> Result<Rows, UpstreamFailed> {
-        let pool = if request.plain_read { &self.reads } else { &self.writes };
-        let mut connection = pool.begin().await.map_err(refused)?;
-        let deadline = tokio::time::Instant::now() + LONGEST_RUN;
-        let mut handle = connection.lock_handle().await.map_err(refused)?;
-        handle.set_progress_handler(STEPS, move || tokio::time::Instant::now() < deadline);
-        drop(handle);
-        let ran = self.run_in(&mut connection, text, request).await;
-        connection.lock_handle().await.map_err(refused)?.remove_progress_handler();
-        // What is told as failed is undone: a caller may try again.
-        if ran.is_ok() {
-            connection.commit().await.map_err(refused)?;
-        } else {
-            connection.rollback().await.map_err(refused)?;
+    /// A write is seen through to its end or its limit: whoever asked for it may have gone, and it is not half done.
+    async fn run(
+        &self,
+        text: String,
+        request: Request<'_>,
+        gone: impl Future<Output = ()>,
+    ) -> Result<Rows, UpstreamFailed> {
+        let mut gone = pin!(gone);
+        let left = || UpstreamFailed::Stopped("its caller left before it began".to_owned());
+        let mut taken = tokio::select! {
+            taken = self.take(&request) => taken?,
+            () = &mut gone, if request.only_reads => return Err(left()),
+        };
+        let leash = Leash::new(self.longest_run);
+        let ran = {
+            let mut running = pin!(self.run_leashed(&mut taken.connection, text, &request, &leash));
+            tokio::select! {
+                ran = &mut running => ran,
+                () = &mut gone, if request.only_reads => {
+                    leash.end(Ended::CallerLeft);
+                    running.await
+                }
+            }
+        };
+        if ran.is_err() {
+            leash.end(Ended::Enough);
+            // SQLite ends the transaction of a write that it interrupts, and sqlx would not know: the connection goes too.
+            if let Err(error) = taken.connection.close().await {
+                tracing::warn!(%error, path = %self.path.display(), "a connection could not be closed");
+            }
         }
-        ran
+        ran.map_err(|failed| leash.failure().unwrap_or(failed))
+    }
+
+    async fn take(&self, request: &Request<'_>) -> Result<Taken, UpstreamFailed> {
+        let taking = async {
+            let (pool, place) = match request.only_reads {
+                true => (&self.reads, Some(self.shares.take(request.actor).await?)),
+                false => (&self.writes, None),
+            };
+            Ok(Taken { connection: pool.acquire().await.map_err(not_had)?, _place: place })
+        };
+        tokio::time::timeout(LONGEST_WAIT, taking).await.unwrap_or(Err(UpstreamFailed::Busy))
+    }
+
+    /// What is told as failed is undone: a caller may try again.
+    async fn run_leashed(
+        &self,
+        connection: &mut SqliteConnection,
+        text: String,
+        request: &Request<'_>,
+        leash: &Leash,
+    ) -> Result<Rows, UpstreamFailed> {
+        let mut transaction = connection.begin().await.map_err(refused)?;
+        let mut handle = transaction.lock_handle().await.map_err(refused)?;
+        let felt = leash.clone();
+        handle.set_progress_handler(STEPS, move || felt.holds());
+        drop(handle);
+        let rows = self.run_in(&mut transaction, text, request, leash).await?;
+        transaction.lock_handle().await.map_err(refused)?.remove_progress_handler();
+        transaction.commit().await.map_err(refused)?;
+        Ok(rows)
     }
 
     async fn run_in(
         &self,
         connection: &mut SqliteConnection,
         text: String,
-        request: Request<'_>,
+        request: &Request<'_>,
+        leash: &Leash,
     ) -> Result<Rows, UpstreamFailed> {
         let statement = (&mut *connection).prepare(AssertSqlSafe(text).into_sql_str()).await.map_err(refused)?;
         let taken = statement.parameters().map_or(0, |parameters| match parameters {
@@ -204,7 +281,7 @@ impl SqliteUpstream {
         let mut results = query.fetch(connection);
         while let Some(row) = results.next().await {
             let row = row.map_err(refused)?;
-            rows.rows_affected += u64::from(!request.plain_read);
+            rows.rows_affected += u64::from(!request.only_reads);
             // A writing statement runs to its end, whatever is shown of it.
             if rows.truncated {
                 continue;
@@ -212,7 +289,8 @@ impl SqliteUpstream {
             let row = masked_row(&row, &mut plan, &mut bytes)?;
             if rows.rows.len() >= ROWS || bytes > BYTES {
                 rows.truncated = true;
-                if request.plain_read {
+                if request.only_reads {
+                    leash.end(Ended::Enough);
                     break;
                 }
             } else {
@@ -236,8 +314,10 @@ pub struct Request<'a> {
     pub parameters: &'a [Parameter],
     /// Classes that the actor may not see.
     pub hidden: &'a Hidden,
-    /// Whether it is a proven plain read.
-    pub plain_read: bool,
+    /// Who asks for it.
+    pub actor: PrincipalId,
+    /// Whether it is proven to read only.
+    pub only_reads: bool,
 }
 
 fn masked_row(row: &SqliteRow, plan: &mut Plan, bytes: &mut usize) -> Result<Vec<Value>, UpstreamFailed> {
@@ -251,22 +331,33 @@ fn masked_row(row: &SqliteRow, plan: &mut Plan, bytes: &mut usize) -> Result<Vec
         let kind = raw.type_info();
         let carries = if kind.name() == "TEXT" { Carries::Text } else { Carries::OwnForm };
         let value = match plan.mask(number, carries)? {
-            Masked::Null => Value::Null,
-            Masked::Text(text) => Value::from(text),
-            Masked::Keep => match kind.name() {
-                "INTEGER" => Value::from(row.try_get_unchecked::<i64, _>(number).map_err(refused)?),
-                "REAL" => Value::from(row.try_get_unchecked::<f64, _>(number).map_err(refused)?),
-                "TEXT" => Value::from(row.try_get_unchecked::<String, _>(number).map_err(refused)?),
-                _ => Value::from(BASE64_STANDARD.encode(row.try_get_unchecked::<Vec<u8>, _>(number).map_err(refused)?)),
-            },
+            Masked::Null => Some(Value::Null),
+            Masked::Text(text) => Some(Value::from(text)),
+            Masked::Keep => cell(row, number, kind.name(), BYTES.saturating_sub(*bytes))?,
         };
-        *bytes += 32 + value.as_str().map_or(0, str::len);
-        if *bytes > BYTES {
-            break;
+        *bytes += 32 + value.as_ref().map_or(BYTES, |value| value.as_str().map_or(0, str::len));
+        match value {
+            Some(value) if *bytes <= BYTES => values.push(value),
+            _ => break,
         }
-        values.push(value);
     }
     Ok(values)
+}
+
+/// A value as it is; none if there is no room for it: what is left out of the answer is not copied.
+fn cell(row: &SqliteRow, number: usize, kind: &str, room: usize) -> Result<Option<Value>, UpstreamFailed> {
+    Ok(Some(match kind {
+        "INTEGER" => Value::from(row.try_get_unchecked::<i64, _>(number).map_err(refused)?),
+        "REAL" => Value::from(row.try_get_unchecked::<f64, _>(number).map_err(refused)?),
+        "TEXT" => match row.try_get_unchecked::<&str, _>(number).map_err(refused)? {
+            long if long.len() > room => return Ok(None),
+            text => Value::from(text),
+        },
+        _ => match row.try_get_unchecked::<&[u8], _>(number).map_err(refused)? {
+            long if long.len() > room => return Ok(None),
+            bytes => Value::from(BASE64_STANDARD.encode(bytes)),
+        },
+    }))
 }
 
 fn provenance(origin: ColumnOrigin, target: &Target) -> Provenance {
@@ -307,10 +398,18 @@ fn text(row: &SqliteRow, column: &str) -> Result<String, UpstreamFailed> {
     row.try_get(column).map_err(refused)
 }
 
-/// The longest that one statement runs.
-const LONGEST_RUN: Duration = Duration::from_secs(60);
+/// The longest that a statement waits for its connection.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Bytes that all of SQLite may hold in this process, the store's pages among them. A statement that asks for more
+/// fails; many targets together hold some 10 MiB each.
+const HEAP: u64 = 256 << 20;
 /// Steps of SQLite's machine between two looks at the clock.
 const STEPS: i32 = 10_000;
+
+/// A connection that does not come free in time is a busy target.
+fn not_had(error: sqlx::Error) -> UpstreamFailed {
+    if matches!(error, sqlx::Error::PoolTimedOut) { UpstreamFailed::Busy } else { refused(error) }
+}
 
 /// SQLite's message names tables and columns, and values only in `CHECK` and `RAISE` texts; those are cut.
 fn refused(error: impl std::fmt::Display) -> UpstreamFailed {
@@ -324,6 +423,7 @@ fn refused(error: impl std::fmt::Display) -> UpstreamFailed {
         "read-only",
         "readonly",
         "locked",
+        "out of memory",
         "ambiguous",
     ];
     let told = known.into_iter().find(|part| words.contains(part));

@@ -43,6 +43,37 @@ async fn a_view_does_not_unmask() {
     verified(&gateway).await;
 }
 
+/// A search index keeps what it indexes in tables of its own, whatever their order in the file.
+#[tokio::test]
+async fn a_search_index_does_not_unmask() {
+    let gateway = Gateway::open().await;
+    let shop = &gateway.site.shop;
+    shop.execute("CREATE VIRTUAL TABLE found USING fts5(email, city)").await;
+    shop.execute("INSERT INTO found SELECT email, city FROM customers").await;
+    let agent = gateway.shopkeeper();
+    for vacuumed in [false, true] {
+        if vacuumed {
+            shop.execute("VACUUM").await;
+        }
+        for statement in [
+            "SELECT email FROM found LIMIT 3",
+            "SELECT c0 FROM found_content LIMIT 3",
+            "SELECT x FROM (SELECT c0 || '' AS x FROM \"Found_Content\") LIMIT 3",
+            "SELECT block FROM found_data LIMIT 3",
+            "INSERT INTO effects SELECT c0 FROM found_content",
+        ] {
+            let read = statement.replace("INSERT INTO effects ", "").replace("block", "hex(block)");
+            assert!(shop.direct(&read).await.len() > 3, "a dead exploit: {statement}");
+            let told = agent.propose("sandbox", statement).await;
+            assert!([202, 403].contains(&told.status), "{statement}: {told}");
+            shop.canaries.assert_silent(statement, &told.bytes);
+        }
+    }
+    assert_eq!(shop.number("SELECT count(*) FROM effects").await, 0);
+    assert_eq!(agent.propose("shop", "SELECT id FROM orders WHERE id = 1").await.rows(), [json!([1])]);
+    verified(&gateway).await;
+}
+
 #[tokio::test]
 async fn a_copy_is_not_made_without_people() {
     let gateway = Gateway::open().await;

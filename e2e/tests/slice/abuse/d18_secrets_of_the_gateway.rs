@@ -2,6 +2,8 @@
 //! the command line, the log, the store and the gateway's own words hold, none of it is there; a token came out once,
 //! when made.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use e2e::canary::Canaries;
 use e2e::site::passphrase;
 use e2e::{Gateway, countersign};
@@ -65,4 +67,28 @@ async fn secrets_do_not_come_out() {
     for (whence, bytes) in heard.iter().filter(|(whence, _)| !["check", "its own words"].contains(&whence.as_str())) {
         assert!(!String::from_utf8_lossy(bytes).contains(&folder), "{whence} tells where the data is");
     }
+}
+
+/// Payloads hold statements and values, the store hashes of credentials: other users of the machine read none of it.
+#[tokio::test]
+async fn the_data_is_open_to_its_owner_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path().join("site");
+    let arguments = ["init", &at.display().to_string(), "--person", "ada", "--passphrase-stdin"].map(str::to_owned);
+    countersign(arguments, "ada-countersigns\n").await.ok();
+    let mut open = vec![at.join("data")];
+    let mut files = 0;
+    while let Some(path) = open.pop() {
+        let found = std::fs::metadata(&path).expect("it is there");
+        let mode = found.permissions().mode() & 0o777;
+        if found.is_dir() {
+            assert_eq!(mode, 0o700, "{}", path.display());
+            let entries = std::fs::read_dir(&path).expect("a folder can be read");
+            open.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else {
+            assert_eq!(mode, 0o600, "{}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files >= 6, "{files} files");
 }

@@ -38,6 +38,8 @@ async fn nothing_runs_and_nothing_leaves_while_the_log_is_full() {
     let held = gateway.hold(&agent, &insert("approved before")).await;
     let open = gateway.hold(&agent, &insert("not approved")).await;
     grace.approve(&held).await.ok();
+    let fetched = gateway.hold(&agent, &insert("fetched later")).await;
+    grace.approve(&fetched).await.ok();
     assert_eq!(gateway.nobody().get("/ready").await.status, 200);
     fill_the_log(&gateway).await;
     // The first that finds the log full, and all after it.
@@ -46,13 +48,14 @@ async fn nothing_runs_and_nothing_leaves_while_the_log_is_full() {
     agent.propose("sandbox", &insert("unrecorded")).await.is_problem(503, "unavailable");
     agent.propose("shop", &insert("held unrecorded")).await.is_problem(503, "unavailable");
     agent.resume(&held, "0s").await.is_problem(503, "unavailable");
+    agent.resume(&fetched, "0s").await.is_problem(503, "unavailable");
     grace.approve(&open).await.is_problem(503, "unavailable");
     let answer = agent.propose("shop", "SELECT name FROM customers WHERE id = 1").await;
     assert!(!answer.text().contains("Customer"), "an answer left without its record: {answer}");
     gateway.person("ada").operate("principal.revoke", json!({"name": "clerk"})).await.is_problem(503, "unavailable");
     assert_eq!(gateway.nobody().get("/health").await.status, 200);
     let site = gateway.kill().await;
-    for key in ["unrecorded", "held unrecorded", "approved before", "not approved"] {
+    for key in ["unrecorded", "held unrecorded", "approved before", "fetched later", "not approved"] {
         assert_eq!(site.shop.effects(key).await, 0, "{key}");
     }
     // With room again, nothing is lost that was promised.
@@ -62,5 +65,8 @@ async fn nothing_runs_and_nothing_leaves_while_the_log_is_full() {
     gateway.agent("clerk").propose("shop", "SELECT 1").await.ok();
     gateway.shopkeeper().propose("shop", &insert("approved before")).await.ok();
     assert_eq!(gateway.site.shop.effects("approved before").await, 1, "the approval was lost");
+    // Unavailable is not refused: the same action, fetched by its id, runs now.
+    assert_eq!(gateway.shopkeeper().fetch(&fetched).await.ok()["status"], "succeeded");
+    assert_eq!(gateway.site.shop.effects("fetched later").await, 1);
     gateway.stop().await.verify(&[]).await.ok();
 }

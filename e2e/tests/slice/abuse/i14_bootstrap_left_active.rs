@@ -30,6 +30,9 @@ async fn set_up_happens_once_and_leaves_nothing_open() {
     let again =
         vera.operate("person.add", json!({"name": "ada", "groups": ["admins"], "credential": credential})).await;
     assert_eq!(again.status, 422, "a name came back: {again}");
+    // Nor does the last administrator leave the gateway to nobody.
+    let last = vera.operate("principal.revoke", json!({"name": "vera"})).await.is_problem(422, "upstream-refused");
+    assert!(last.text().contains("last active person"), "{last}");
     let gateway = gateway.restarted().await;
     gateway.person("ada").get("/api/v1/reviews").await.is_problem(401, "not-authenticated");
     let directory = verified(&gateway).await.log().of_kind("directory");

@@ -157,4 +157,19 @@ async fn who_may_only_read_changes_nothing_on_a_real_server() {
         assert_eq!(wire.query(lawful).await.ok().texts(), ["3"]);
     }
     assert!(refusals_on_the_record(&gateway).await.len() >= 2 * ON_POSTGRES.len() - 8);
+
+const UPDATERS: &str = r#"
+@id("agents-update")
+permit (principal in Group::"agents", action in [Action::"connect", Action::"read", Action::"sql.update"], resource);
+"#;
+
+/// Who may change rows one by one does not remove others by changing them.
+#[tokio::test]
+async fn an_update_that_replaces_is_more_than_an_update() {
+    let gateway = Site::new().await.with_only_rules(UPDATERS).serve().await;
+    let agent = gateway.shopkeeper();
+    agent.propose("shop", "UPDATE OR REPLACE orders SET id = 2 WHERE id = 1").await.is_problem(403, "denied");
+    assert_eq!(gateway.site.shop.number("SELECT count(*) FROM orders").await, 3);
+    agent.propose("shop", "UPDATE orders SET note = 'changed' WHERE id = 1").await.ok();
+    assert!(!refusals_on_the_record(&gateway).await.is_empty());
 }

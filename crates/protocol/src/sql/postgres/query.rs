@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use model::{Facts, Resource, ResourceKind, Verb};
+use model::{Bound, Facts, Resource, ResourceKind, Verb};
 use pg_raw_parse::Node;
 use pg_raw_parse::nodes::{
     DeleteStmt, InsertStmt, LockingClause, MergeStmt, RangeVar, SelectStmt, UpdateStmt, WithClause,
@@ -58,6 +58,11 @@ impl Scope {
     }
 }
 
+/// Whether rows are read and nothing else.
+const fn is_read(verb: Verb) -> bool {
+    matches!(verb, Verb::SqlSelect | Verb::SqlSelectView | Verb::SqlSelectUnbounded)
+}
+
 /// A block of its own: nothing is around it.
 const TOP: Place = Place { output: true, short: false, nested: false, locked: false };
 
@@ -69,7 +74,7 @@ impl Reading<'_> {
         let changes = !matches!(node, Node::SelectStmt(_));
         let mut copied = Vec::new();
         for operation in self.meaning.operations.iter_mut().skip(before) {
-            if as_verb != Verb::SqlSelect && matches!(operation.verb, Verb::SqlSelect | Verb::SqlSelectUnbounded) {
+            if as_verb != Verb::SqlSelect && is_read(operation.verb) {
                 operation.verb = as_verb;
             } else if changes && as_verb == Verb::SqlCopyOut && operation.resource.kind == ResourceKind::Table {
                 copied.push(operation.resource.clone());
@@ -376,6 +381,15 @@ impl Reading<'_> {
                 functions::Meaning::Call => {}
             }
         }
+        match self.known.functions.get(name) {
+            // All of that name: which one a call means is settled only when it runs.
+            Some(functions) if !functions.identity.is_empty() => {
+                let identity = functions.identity.clone();
+                self.meaning.bound.push(Bound { name: format!("functions {name}"), identity });
+            }
+            Some(_) => {}
+            None => drop(self.questions.insert(super::CatalogQuestion::Function(name.to_owned()))),
+        }
         let schema = schema.join(".");
         self.add(Verb::SqlCall, Resource::new(ResourceKind::Function, &schema, name), Facts::default());
     }
@@ -392,12 +406,13 @@ impl Reading<'_> {
     /// Whether something of this name stands in the search path outside `pg_catalog`. What is not known is asked.
     fn is_shadowed(&mut self, name: &str, operator: bool) -> bool {
         let (known, question) = if operator {
-            (&self.known.operators, super::CatalogQuestion::Operator(name.to_owned()))
+            (self.known.operators.get(name).copied(), super::CatalogQuestion::Operator(name.to_owned()))
         } else {
-            (&self.known.functions, super::CatalogQuestion::Function(name.to_owned()))
+            let functions = self.known.functions.get(name);
+            (functions.map(|functions| functions.shadow), super::CatalogQuestion::Function(name.to_owned()))
         };
-        match known.get(name) {
-            Some(shadowed) => *shadowed,
+        match known {
+            Some(shadowed) => shadowed,
             None => {
                 self.questions.insert(question);
                 false

@@ -49,8 +49,8 @@ fn read(text: &str) -> Result<Meaning, Unreadable> {
             Classified::Needs(questions) => {
                 asked.extend(questions);
                 known = Known::of(&catalog(), &["pg_catalog", "public"], &asked);
-                known.functions.entry("lower".to_owned()).and_modify(|shadowed| *shadowed = true);
-                known.functions.entry("purge".to_owned()).and_modify(|shadowed| *shadowed = true);
+                known.functions.entry("lower".to_owned()).and_modify(|functions| functions.shadow = true);
+                known.functions.entry("purge".to_owned()).and_modify(|functions| functions.shadow = true);
             }
         }
     }
@@ -64,8 +64,10 @@ fn written(operation: &Operation) -> String {
         ResourceKind::Table => operation.resource.to_string(),
         kind => format!("{} {}", kind.as_str().to_lowercase(), operation.resource),
     };
-    let may_be_bounded =
-        matches!(operation.verb, Verb::SqlSelect | Verb::SqlSelectLocking | Verb::SqlUpdate | Verb::SqlDelete);
+    let may_be_bounded = matches!(
+        operation.verb,
+        Verb::SqlSelect | Verb::SqlSelectView | Verb::SqlSelectLocking | Verb::SqlUpdate | Verb::SqlDelete
+    );
     let bounded = if may_be_bounded && operation.facts.bounded { " bounded" } else { "" };
     format!("{} {resource}{bounded}", operation.verb)
 }

@@ -14,17 +14,14 @@ impl Reading<'_> {
     /// One statement, whole.
     pub(super) fn statement(&mut self, node: Node<'_>) {
         match node {
-            Node::SelectStmt(_)
-            | Node::InsertStmt(_)
-            | Node::UpdateStmt(_)
-            | Node::DeleteStmt(_)
-            | Node::MergeStmt(_) => {
-                self.query_alone(node, Verb::SqlSelect);
-            }
+            query if is_query(query) => self.query_alone(query, Verb::SqlSelect),
             // The empty statement.
             Node::None => self.on_target(Verb::SqlHousekeep),
             Node::ExplainStmt(explain) => self.explain(explain),
-            Node::PrepareStmt(prepare) => self.statement_inside(prepare.query()),
+            Node::PrepareStmt(prepare) => {
+                self.meaning.prepares = true;
+                self.statement_inside(prepare.query());
+            }
             Node::DeclareCursorStmt(declare) => self.statement_inside(declare.query()),
             Node::CreateTableAsStmt(create) => self.create_as(create),
             Node::ViewStmt(view) => {
@@ -58,15 +55,10 @@ impl Reading<'_> {
 
     /// A statement that another one runs, now or later.
     fn statement_inside(&mut self, node: Node<'_>) {
-        match node {
-            Node::SelectStmt(_)
-            | Node::InsertStmt(_)
-            | Node::UpdateStmt(_)
-            | Node::DeleteStmt(_)
-            | Node::MergeStmt(_) => {
-                self.query_alone(node, Verb::SqlSelect);
-            }
-            _ => self.unknown(),
+        if is_query(node) {
+            self.query_alone(node, Verb::SqlSelect);
+        } else {
+            self.unknown();
         }
     }
 
@@ -82,11 +74,7 @@ impl Reading<'_> {
         match explain.query() {
             Node::CreateTableAsStmt(create) => self.query(create.query(), Verb::SqlExplain),
             Node::DeclareCursorStmt(declare) => self.query_alone(declare.query(), Verb::SqlExplain),
-            inner @ (Node::SelectStmt(_)
-            | Node::InsertStmt(_)
-            | Node::UpdateStmt(_)
-            | Node::DeleteStmt(_)
-            | Node::MergeStmt(_)) => self.query_alone(inner, Verb::SqlExplain),
+            inner if is_query(inner) => self.query_alone(inner, Verb::SqlExplain),
             _ => self.unknown(),
         }
         for operation in self.meaning.operations.iter_mut().skip(before) {
@@ -256,6 +244,14 @@ impl Reading<'_> {
     pub(super) fn on_setting(&mut self, verb: Verb, name: &str) {
         self.add(verb, Resource::new(ResourceKind::Setting, "", name), Facts::default());
     }
+}
+
+/// Whether this reads or writes rows: what may stand inside another statement.
+fn is_query(node: Node<'_>) -> bool {
+    matches!(
+        node,
+        Node::SelectStmt(_) | Node::InsertStmt(_) | Node::UpdateStmt(_) | Node::DeleteStmt(_) | Node::MergeStmt(_)
+    )
 }
 
 /// The parts of an object's name, however the grammar wraps them.

@@ -97,6 +97,54 @@ fn replacing_is_removing_and_upserting_is_changing() {
 }
 
 #[test]
+fn an_update_that_replaces_removes_rows_and_one_that_ignores_does_not() {
+    let replaced = read("UPDATE OR REPLACE orders SET id = 2 WHERE id = 1");
+    assert_eq!(replaced, "sql.delete_unbounded orders; sql.update orders");
+    assert_eq!(read("UPDATE OR IGNORE orders SET id = 2 WHERE id = 1"), "sql.update orders");
+    assert_eq!(read("INSERT OR IGNORE INTO orders VALUES (1, 2)"), "sql.insert orders");
+}
+
+#[test]
+fn a_write_that_names_a_classified_column_copies_its_class() {
+    let copies = |text: &str| !classify(text, &catalog()).unwrap().copied.is_empty();
+    for copying in [
+        "UPDATE customers SET name = email",
+        "UPDATE customers SET name = upper(customers.\"EMAIL\") WHERE id = 1",
+        "UPDATE customers SET name = (SELECT e FROM (SELECT email AS e FROM customers) LIMIT 1) WHERE id = 1",
+        "UPDATE customers SET name = 'hit' WHERE id = 1 AND email LIKE 'a%'",
+        "UPDATE customers SET name = 'hit' WHERE id = 1 OR email = 'a'",
+        "UPDATE customers SET name = email = 'a' WHERE id = 1",
+        "UPDATE customers SET name = rowid WHERE id = 1",
+        "UPDATE orders SET total = c.email FROM customers c WHERE orders.id = 1",
+        "UPDATE orders SET total = (SELECT id FROM active LIMIT 1) WHERE id = 1",
+        "INSERT INTO orders SELECT id, email FROM customers",
+        "INSERT INTO orders SELECT * FROM customers",
+        "INSERT INTO orders SELECT c.* FROM customers c",
+        "INSERT INTO orders SELECT 1, 2 WHERE EXISTS (SELECT 1 FROM customers WHERE email > 'm')",
+        "INSERT INTO customers VALUES (1, 'a', 'b') ON CONFLICT (id) DO UPDATE SET name = email",
+        "INSERT INTO orders SELECT id, 1 FROM active",
+        "DELETE FROM customers WHERE email LIKE 'a%'",
+        "DELETE FROM orders WHERE id IN (SELECT id FROM customers WHERE email LIKE 'a%')",
+    ] {
+        assert!(copies(copying), "{copying}");
+    }
+    for plain in [
+        "UPDATE customers SET email = 'new' WHERE id = 1",
+        "UPDATE customers SET name = 'new' WHERE (email = 'a' AND id = 1)",
+        "UPDATE customers SET name = 'new' WHERE email IN ('a', 'b') RETURNING email",
+        "UPDATE orders SET total = total + 1 WHERE id = 1",
+        "INSERT INTO customers (id, name, email) VALUES (1, 'a', 'b') RETURNING *",
+        "INSERT INTO customers VALUES (1, 'a', 'b') ON CONFLICT (email) DO NOTHING",
+        "INSERT INTO orders SELECT id, 1 FROM customers",
+        "INSERT INTO orders SELECT count(*), 1 FROM customers",
+        "DELETE FROM customers WHERE email = 'a'",
+        "SELECT email FROM customers",
+    ] {
+        assert!(!copies(plain), "{plain}");
+    }
+}
+
+#[test]
 fn rows_of_several_queries_are_told_apart_from_those_of_one() {
     let compound = |text: &str| classify(text, &catalog()).unwrap().compound;
     assert!(compound("SELECT total FROM orders WHERE id = 1 UNION ALL SELECT email FROM customers LIMIT 9"));

@@ -7,9 +7,10 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use enforcement::{Enforcement, HeldNotice, Problem, Session, Settlement, StoredProposal};
-use gate::{Clearance, Payload, Phase, Presented, Refusal, RunEnd};
+use gate::{Clearance, Payload, Phase, Presented, Refusal, RefusalKind, RunEnd};
 use model::{
-    ActionId, DataClass, Duration, Parameter, ReviewId, SessionState, Standing, Statement, Target, TargetKind,
+    ActionId, Duration, Operation, Parameter, Purpose, Resource, ResourceKind, ReviewId, Run, SessionState, Standing,
+    Statement, Target, TargetKind, Verb,
 };
 use protocol::native::action::GatewayOperation;
 use protocol::native::message::Proposal;
@@ -86,7 +87,7 @@ pub(super) async fn fetch(
             converse(door, standing, (id, read(door, proposal).await?, Some(review)), wait).await
         }
         Phase::Claimed { .. } => {
-            let state = row.run.map_or("uncertain".to_owned(), |run| run.state);
+            let state = row.run.map_or(Run::Uncertain, |run| run.state);
             Ok(told(id, &json!({"status": state, "detail": "its result is no longer kept"}).to_string()))
         }
         Phase::Ended { outcome, why, .. } => {
@@ -112,7 +113,7 @@ async fn read(door: &NativeDoor, proposal: Proposal) -> Result<Read, Problem> {
         }
         TargetKind::Sqlite => {
             let file = door.0.sqlite.get(&target.name).cloned().ok_or_else(unknown)?;
-            let catalog: Catalog = file.catalog(&target).await?;
+            let catalog = catalog(&file, &target).await?;
             let meaning = sqlite::classify(&proposal.statement, &catalog).map_err(|error| bad(&error))?;
             let parameters = proposal.bound_parameters().map_err(|error| bad_proposal(&error))?;
             // A reviewer must not be shown values that nothing uses, nor miss some that are NULL by default.
@@ -134,6 +135,20 @@ async fn read(door: &NativeDoor, proposal: Proposal) -> Result<Read, Problem> {
             "the agent's token is the password",
         )),
     }
+}
+
+/// The target's tables as they are now. Nothing runs while a class stands on no column: the one that was meant would come
+/// back in the clear.
+async fn catalog(file: &SqliteUpstream, target: &Target) -> Result<Catalog, Problem> {
+    let catalog = file.catalog(target).await?;
+    let misplaced: Vec<&str> = catalog.misplaced(target).collect();
+    if misplaced.is_empty() {
+        return Ok(catalog);
+    }
+    tracing::error!(target = %target.name, columns = misplaced.join(", "), "classes stand on no column: nothing runs there");
+    let why =
+        "a data class of this target's configuration stands on no column: nothing runs there until that is mended";
+    Err(Problem::new(503, "misconfigured", why, "tell an administrator: `countersign check` names the line"))
 }
 
 /// The conversation goes on to its next resting place when the caller leaves: a record is never parted from its change,
@@ -173,21 +188,23 @@ async fn converse_on(
         }
     };
     let state = Arc::new(SessionState::default());
+    let statement = with_copies(&mut session, &read);
     let presented = Presented {
-        statement_digest: read.statement.digest(),
-        statement: Arc::new(read.statement.clone()),
+        statement_digest: statement.digest(),
+        statement: Arc::new(statement),
         parameters: read.parameters.clone(),
         state: Arc::clone(&state),
         reveal: BTreeSet::new(),
         reason: read.proposal.reason.clone(),
-        cannot_wait: None,
+        purpose: Purpose::Run,
+        obstacle: None,
         payload: Payload(read.statement.text.clone().into_bytes()),
     };
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(wait.as_millis());
     let mut settled = session.present(presented).await;
     loop {
         match settled {
-            Settlement::Forward(clearance) => return run(door, session, (id, &read), clearance).await,
+            Settlement::Forward(clearance) => return run(door, session, (id, &read), clearance, gone).await,
             Settlement::Refused(refusal) => {
                 refused(enforcement, id, &refusal).await?;
                 return Err(refusal.into());
@@ -215,6 +232,19 @@ async fn converse_on(
     }
 }
 
+/// The statement with what it stores of classes that the actor may not see: that is like nothing that a rule grants.
+fn with_copies(session: &mut Session, read: &Read) -> Statement {
+    let mut statement = read.statement.clone();
+    if let Upstream::Sqlite { meaning, .. } = &read.upstream {
+        let hidden = session.hidden_classes();
+        statement.operations.extend(meaning.copied.intersection(&hidden).map(|class| {
+            let what = format!("storing values of class {class} where they are not classified");
+            Operation::new(Verb::Unknown, Resource::new(ResourceKind::Object, "", &what))
+        }));
+    }
+    statement
+}
+
 /// An action that is fetched goes on with its own review. If that is still open and another was opened instead, the action
 /// is no longer the same: what its names mean has changed.
 async fn check_same_review(
@@ -232,9 +262,10 @@ async fn check_same_review(
     Err(Problem::new(409, "drifted", why, "propose it again to ask anew"))
 }
 
-/// Keeps that an action was refused for good: one with a review may still be resumed.
+/// Keeps that an action was refused for good: one with a review may still be resumed, and what failed for want of the log
+/// or the store was not refused at all.
 async fn refused(enforcement: &Enforcement, id: ActionId, refusal: &Refusal) -> Result<(), Problem> {
-    if refusal.review.is_some() {
+    if refusal.review.is_some() || refusal.kind == RefusalKind::Unavailable {
         return Ok(());
     }
     let told = json!({"status": "refused", "detail": refusal.message}).to_string();
@@ -246,7 +277,7 @@ async fn again(read: &Read) -> Result<Option<Vec<model::Bound>>, Problem> {
     match &read.upstream {
         Upstream::Gateway(_) => Ok(None),
         Upstream::Sqlite { file, .. } => {
-            let catalog = file.catalog(&read.target).await?;
+            let catalog = catalog(file, &read.target).await?;
             let meaning = sqlite::classify(&read.proposal.statement, &catalog).unwrap_or_default();
             Ok(Some(meaning.bound))
         }
@@ -258,20 +289,33 @@ async fn run(
     mut session: Session,
     (id, read): (ActionId, &Read),
     clearance: Clearance,
+    gone: oneshot::Receiver<()>,
 ) -> Result<Response, Problem> {
     let run = clearance.run();
     let plain_read = read.statement.operations.iter().all(|operation| operation.verb.is_plain_read());
+    let gone = async {
+        match run {
+            None => drop(gone.await),
+            // What people approved is not lost with the call that waited: its result can be fetched.
+            Some(_) => std::future::pending().await,
+        }
+    };
     let sealed = match &read.upstream {
         Upstream::Gateway(operation) => {
             let by = session.standing().actor.principal.id;
             GatewayUpstream { enforcement: &door.0.enforcement, by }.send(clearance, operation.clone()).await
         }
         Upstream::Sqlite { file, meaning } => {
-            let classes: BTreeSet<DataClass> = read.target.classify.values().cloned().collect();
-            let hidden = session.masked_classes(&classes);
-            let request =
-                Request { target: &read.target, meaning, parameters: &read.parameters, hidden: &hidden, plain_read };
-            file.send(clearance, request).await
+            let hidden = session.hidden_classes();
+            let request = Request {
+                target: &read.target,
+                meaning,
+                parameters: &read.parameters,
+                hidden: &hidden,
+                actor: session.standing().actor.principal.id,
+                only_reads: read.statement.operations.iter().all(|operation| operation.verb.only_reads()),
+            };
+            file.send(clearance, request, gone).await
         }
     };
     let Answer { outcome, run: end } = session.open(sealed).await?;

@@ -1,0 +1,163 @@
+//! Targets of kind `postgres`: the listener of the door, the server behind it, and how both connections are protected.
+//! What is not protected must not leave the machine.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use model::Name;
+use proxy::tls;
+use proxy::upstream::postgres::{PostgresUpstream, Protection};
+use reqwest::Url;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// A PostgreSQL server, and the listener of its door.
+#[derive(Debug)]
+pub(crate) struct PostgresPlace {
+    pub(crate) listen: SocketAddr,
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) upstream: Arc<PostgresUpstream>,
+    /// The upstream's address and database, without any secret.
+    pub(crate) address: String,
+}
+
+/// Where a secret stands; never the secret itself.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "toml::Value")]
+pub(super) enum Secret {
+    /// In an environment variable.
+    Env(String),
+    /// In a file, whose last line end is not part of it.
+    File(PathBuf),
+}
+
+/// A certificate chain and its key, PEM files both.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Certificate {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+/// The keys that only targets with a wire have.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) password: Option<Secret>,
+    pub(super) upstream_ca: Option<PathBuf>,
+    pub(super) tls: Option<Certificate>,
+}
+
+impl Wire {
+    /// Whether any of them is set.
+    pub(super) const fn is_set(&self) -> bool {
+        self.listen.is_some() || self.password.is_some() || self.upstream_ca.is_some() || self.tls.is_some()
+    }
+}
+
+/// Reads where a target is.
+pub(super) fn read(name: &Name, upstream: &str, wire: Wire, folder: &Path) -> anyhow::Result<PostgresPlace> {
+    let form = "write `postgres://ROLE@HOST:PORT/DATABASE`";
+    let url = Url::parse(upstream).with_context(|| format!("`upstream` is not an address: {form}"))?;
+    if !["postgres", "postgresql"].contains(&url.scheme()) {
+        bail!("`upstream` is not an address of PostgreSQL: {form}");
+    }
+    if url.password().is_some() {
+        bail!("a password stands in `upstream`: put it into `password = {{ file = \"…\" }}` or `{{ env = \"…\" }}`");
+    }
+    let host = url.host_str().with_context(|| format!("`upstream` names no host: {form}"))?.to_owned();
+    let host = host.trim_matches(['[', ']']).to_owned();
+    let database = url.path().trim_start_matches('/').to_owned();
+    if url.username().is_empty() || database.is_empty() || database.contains(['/', '%']) || url.username().contains('%')
+    {
+        bail!(
+            "`upstream` names no role or no database, or one with signs other than letters, digits, `_` and `-`: {form}"
+        );
+    }
+    let protection = protection(&url, &host, wire.upstream_ca.map(|path| folder.join(path)).as_deref())?;
+    let listen = wire.listen.context("`listen` is missing: the address of the door, such as \"127.0.0.1:7432\"")?;
+    let tls = match wire.tls {
+        Some(Certificate { certificate, key }) => {
+            let config = tls::server(&folder.join(certificate), &folder.join(key));
+            Some(config.map_err(|why| anyhow::anyhow!("`tls` cannot be used: {why}"))?)
+        }
+        None if listen.ip().is_loopback() => None,
+        None => bail!("`listen = \"{listen}\"` is not loopback: tokens go there over TLS only; set `tls`"),
+    };
+    let port = url.port().unwrap_or(5432);
+    let upstream = PostgresUpstream {
+        target: name.clone(),
+        host: host.clone(),
+        port,
+        role: url.username().to_owned(),
+        database: database.clone(),
+        password: wire.password.map(|secret| secret.read(folder)).transpose()?,
+        protection,
+    };
+    Ok(PostgresPlace { listen, tls, upstream: Arc::new(upstream), address: format!("{host}:{port}/{database}") })
+}
+
+fn protection(url: &Url, host: &str, authorities: Option<&Path>) -> anyhow::Result<Protection> {
+    let mut mode = "verify-full".to_owned();
+    for (name, value) in url.query_pairs() {
+        match &*name {
+            "sslmode" => mode = value.into_owned(),
+            other => bail!("`{other}` in `upstream` is not known: only `sslmode` may stand there"),
+        }
+    }
+    match mode.as_str() {
+        "verify-full" => {
+            let name = rustls_name(host)?;
+            let config = tls::client(authorities).map_err(|why| anyhow::anyhow!("`upstream-ca`: {why}"))?;
+            Ok(Protection::Verified(config, name))
+        }
+        "disable" if is_loopback(host) => Ok(Protection::Plain),
+        "disable" => bail!("`sslmode=disable` is for loopback alone, and `{host}` is not"),
+        other => bail!("`sslmode={other}` is not supported: use `verify-full`, or `disable` on loopback"),
+    }
+}
+
+fn rustls_name(host: &str) -> anyhow::Result<rustls::pki_types::ServerName<'static>> {
+    let name = rustls::pki_types::ServerName::try_from(host.to_owned());
+    name.with_context(|| format!("`{host}` is not a name that a certificate can have"))
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+impl TryFrom<toml::Value> for Secret {
+    type Error = &'static str;
+
+    /// The words of a mistake never hold what was written: it may be the secret itself.
+    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
+        let refused = "a secret is never written here: use `password = { file = \"PATH\" }` or `{ env = \"NAME\" }`";
+        let toml::Value::Table(table) = value else { return Err(refused) };
+        let mut entries = table.into_iter();
+        match (entries.next(), entries.next()) {
+            (Some((key, toml::Value::String(name))), None) if key == "env" => Ok(Self::Env(name)),
+            (Some((key, toml::Value::String(path))), None) if key == "file" => Ok(Self::File(path.into())),
+            _ => Err(refused),
+        }
+    }
+}
+
+impl Secret {
+    #[expect(clippy::disallowed_methods, reason = "the binary reads the environment")]
+    fn read(&self, folder: &Path) -> anyhow::Result<SecretString> {
+        let text = match self {
+            Self::Env(name) => std::env::var(name).with_context(|| format!("the variable `{name}` is not set"))?,
+            Self::File(path) => {
+                let path = folder.join(path);
+                std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?
+            }
+        };
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        if text.is_empty() {
+            bail!("the secret is empty");
+        }
+        Ok(SecretString::from(text.to_owned()))
+    }
+}

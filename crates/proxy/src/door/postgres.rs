@@ -1,0 +1,92 @@
+//! The PostgreSQL door: one listener a target. The client's password is its actor's token; the user it names is nobody's
+//! proof. Every statement meets the gate before any of it is forwarded; a held one waits with a notice.
+
+mod cancel;
+mod client;
+mod conversation;
+mod login;
+mod reading;
+mod relay;
+mod told;
+
+use std::sync::Arc;
+
+use enforcement::Enforcement;
+use model::Name;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use cancel::Cancels;
+use conversation::Conversation;
+
+use crate::upstream::postgres::PostgresUpstream;
+
+/// The door to one PostgreSQL target.
+#[derive(Debug, Clone)]
+pub struct PostgresDoor(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    enforcement: Enforcement,
+    upstream: Arc<PostgresUpstream>,
+    tls: Option<Arc<ServerConfig>>,
+    /// Where reviews are looked at; an id follows.
+    reviews: String,
+    cancels: Arc<Cancels>,
+    seats: Arc<Semaphore>,
+}
+
+impl PostgresDoor {
+    /// The door to `upstream`. `tls` is its own certificate: without one, only loopback may come in. `reviews` is the
+    /// address that a review's id is put behind.
+    #[must_use]
+    pub fn new(
+        enforcement: Enforcement,
+        upstream: Arc<PostgresUpstream>,
+        tls: Option<Arc<ServerConfig>>,
+        reviews: String,
+    ) -> Self {
+        let seats = Arc::new(Semaphore::new(SESSIONS));
+        Self(Arc::new(Inner { enforcement, upstream, tls, reviews, cancels: Arc::default(), seats }))
+    }
+
+    /// Takes connections for ever. They end when this is dropped.
+    pub async fn serve(self, listener: TcpListener) {
+        let mut sessions = JoinSet::new();
+        loop {
+            while sessions.try_join_next().is_some() {}
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Too many open files, and their like: connections that end make room.
+                    tracing::warn!(%error, "a connection could not be taken");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            match Arc::clone(&self.0.seats).try_acquire_owned() {
+                Ok(seat) => drop(sessions.spawn(self.clone().session(stream, seat))),
+                Err(_) => tracing::warn!(target_name = %self.target(), "a connection was refused: {SESSIONS} are open"),
+            }
+        }
+    }
+
+    fn target(&self) -> &Name {
+        &self.0.upstream.target
+    }
+
+    async fn session(self, stream: TcpStream, _seat: OwnedSemaphorePermit) {
+        match tokio::time::timeout(login::LIMIT, login::let_in(&self, stream)).await {
+            Ok(Some(conversation)) => Conversation::run(*conversation).await,
+            Ok(None) => {}
+            Err(_) => tracing::debug!("a client did not log in in time"),
+        }
+    }
+}
+
+/// Connections at a time, those that log in among them.
+const SESSIONS: usize = 1_000;
+/// Before the next try to take a connection.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);

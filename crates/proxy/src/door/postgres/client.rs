@@ -1,0 +1,67 @@
+//! The client's connection: bytes in, bytes out, both bounded. It decides nothing.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use protocol::postgres::message::Said;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+/// A client's connection.
+pub(super) struct Client {
+    reader: Box<dyn AsyncRead + Send + Unpin>,
+    writer: Box<dyn AsyncWrite + Send + Unpin>,
+    /// What it said and nobody read yet.
+    pub(super) input: BytesMut,
+    /// What it is told next.
+    pub(super) output: BytesMut,
+}
+
+impl Client {
+    pub(super) fn new(
+        reader: impl AsyncRead + Send + Unpin + 'static,
+        writer: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> Self {
+        Self { reader: Box::new(reader), writer: Box::new(writer), input: BytesMut::new(), output: BytesMut::new() }
+    }
+
+    /// Waits for more bytes. May be dropped and called again.
+    ///
+    /// # Errors
+    /// If the client is gone.
+    pub(super) async fn fill(&mut self) -> io::Result<()> {
+        self.input.reserve(READ);
+        match self.reader.read_buf(&mut self.input).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn say(&mut self, said: &Said<'_>) {
+        said.write(&mut self.output);
+    }
+
+    /// Sends what it is told.
+    ///
+    /// # Errors
+    /// If the client is gone, or takes nothing for [`STALL`].
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        let sending = async {
+            while !self.output.is_empty() {
+                tokio::time::timeout(STALL, self.writer.write_buf(&mut self.output)).await??;
+            }
+            self.writer.flush().await
+        };
+        sending.await
+    }
+
+    pub(super) async fn shutdown(&mut self) {
+        // It may be gone already.
+        let _ended: Result<_, _> = tokio::time::timeout(Duration::from_secs(1), self.writer.shutdown()).await;
+    }
+}
+
+/// Bytes read at a time.
+const READ: usize = 16 << 10;
+/// The longest that a client may take nothing of what it is sent.
+const STALL: Duration = Duration::from_secs(600);

@@ -1,0 +1,448 @@
+//! One client's conversation: a pipeline comes in whole, each of its actions is put to the gate, and only then is any of
+//! it forwarded. A held action waits here, on the connection that would run it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use enforcement::{HeldNotice, Session, Settlement};
+use futures_util::FutureExt as _;
+use gate::{Clearance, Obstacle, Payload, Presented, Refusal};
+use model::{Bound, Purpose, SessionState};
+use protocol::postgres::action::{Act, Building, Names, Pipeline, Step, query};
+use protocol::postgres::message::{Malformed, Message, Report, Said, Severity, read, take_frame};
+use protocol::postgres::result::{Fault, Status};
+use protocol::postgres::{Frame, action::Impossible};
+
+use super::cancel::Stoppable;
+use super::client::Client;
+use super::reading::{Library, Reading, State, Unread, failed_transaction};
+use super::relay::{Closing, Going, Running, Turn};
+use super::{PostgresDoor, told};
+use crate::upstream::postgres::{Connection, Failed, Piece};
+
+/// One client's conversation with one upstream connection.
+pub(super) struct Conversation {
+    pub(super) door: PostgresDoor,
+    pub(super) client: Client,
+    pub(super) upstream: Connection,
+    pub(super) session: Session,
+    pub(super) stoppable: Stoppable,
+    pub(super) names: Names,
+    pub(super) library: Library,
+    pub(super) state: State,
+    /// The pipeline under way.
+    pub(super) turn: Turn,
+}
+
+/// Why a conversation ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The client said goodbye.
+    Goodbye,
+    /// The client left without.
+    ClientGone,
+    /// What a table is changed while it was read: nothing of it was shown.
+    Moved,
+    /// The upstream ended, or cannot be trusted to go on.
+    UpstreamGone(Failed),
+    /// The upstream said why it ends, and the client was told.
+    UpstreamEnded,
+    /// What the client sends is no PostgreSQL.
+    Malformed(Malformed),
+    /// The log cannot take it: nothing leaves any more.
+    Unrecorded(Refusal),
+}
+
+impl From<Failed> for End {
+    fn from(failed: Failed) -> Self {
+        Self::UpstreamGone(failed)
+    }
+}
+
+/// A pipeline as far as it came in, or why it is refused; and what ended it.
+type Heard = (Result<Pipeline, Report>, Closing);
+
+/// What became of an action at the gate.
+enum Cleared {
+    Forward(Clearance, Arc<Reading>),
+    Refused(Report),
+}
+
+impl Conversation {
+    pub(super) fn new(
+        door: PostgresDoor,
+        client: Client,
+        (upstream, stoppable): (Connection, Stoppable),
+        (session, library): (Session, Library),
+    ) -> Self {
+        let (names, state) = (Names::default(), State::default());
+        Self { door, client, upstream, session, stoppable, names, library, state, turn: Turn::default() }
+    }
+
+    /// Until either side ends it.
+    pub(super) async fn run(mut self) {
+        let end = loop {
+            let turn = match self.listen().await {
+                Ok((Ok(pipeline), closing)) => self.carry(pipeline, closing).await,
+                Ok((Err(report), closing)) => self.refuse(report, closing).await,
+                Err(end) => Err(end),
+            };
+            if let Err(end) = turn {
+                break end;
+            }
+        };
+        self.session.let_go().await;
+        if let Err(unrecorded) = self.end_pipeline().await {
+            tracing::warn!(?unrecorded, "the end of what ran could not be recorded");
+        }
+        if let Some(report) = end.report() {
+            self.client.say(&Said::Report(&report));
+        }
+        // It may be gone already.
+        let _told: Result<_, _> = self.client.flush().await;
+        tracing::debug!(?end, target_name = %self.door.target(), "a conversation ended");
+        self.client.shutdown().await;
+        self.upstream.close().await;
+    }
+
+    /// Waits for a pipeline: a Query, or everything up to Sync or Flush.
+    async fn listen(&mut self) -> Result<Heard, End> {
+        let (mut messages, mut bytes): (Vec<(Message, Frame)>, usize) = (Vec::new(), 0);
+        loop {
+            let Some(frame) = take_frame(&mut self.client.input).map_err(End::Malformed)? else {
+                self.idle().await?;
+                continue;
+            };
+            if self.turn.failed && !matches!(frame.tag, b'S' | b'X') {
+                continue;
+            }
+            bytes += frame.raw.len();
+            if bytes > PIPELINE_BYTES || messages.len() >= PIPELINE_MESSAGES {
+                let why = format!("a pipeline is over {PIPELINE_BYTES} bytes or {PIPELINE_MESSAGES} messages");
+                let report = told::error(told::TOO_COMPLEX, why).hint("send Sync more often");
+                return Ok((Err(report), Closing::Flush));
+            }
+            let message = match read(&frame) {
+                Ok(message) => message,
+                Err(malformed) if malformed.is_fatal() => return Err(End::Malformed(malformed)),
+                Err(malformed) => {
+                    let code = if malformed == Malformed::NotUtf8 { "22021" } else { told::VIOLATION };
+                    let closing = if frame.tag == b'Q' { Closing::Query } else { Closing::Flush };
+                    return Ok((Err(told::error(code, malformed)), closing));
+                }
+            };
+            match message {
+                Message::Terminate => return Err(End::Goodbye),
+                // Late, or about no copy that was let through: ignored, as the server does.
+                Message::Copy => {}
+                Message::Query(text) if messages.is_empty() && !self.turn.is_begun => {
+                    return Ok((Ok(query(text, &frame)), Closing::Query));
+                }
+                Message::Query(_) => {
+                    let why = "a Query stands in a pipeline that no Sync ended";
+                    return Ok((Err(told::error(told::VIOLATION, why)), Closing::Flush));
+                }
+                Message::FunctionCall => {
+                    let why =
+                        "function calls by number do not go through the gateway: call the function in a statement";
+                    return Ok((Err(told::error(told::UNSUPPORTED, why)), Closing::Query));
+                }
+                Message::Sync => return Ok((self.build(messages), Closing::Sync)),
+                Message::Flush => return Ok((self.build(messages), Closing::Flush)),
+                Message::Parse(_)
+                | Message::Bind(_)
+                | Message::Describe(_)
+                | Message::Execute { .. }
+                | Message::Close(_) => messages.push((message, frame)),
+            }
+        }
+    }
+
+    fn build(&self, messages: Vec<(Message, Frame)>) -> Result<Pipeline, Report> {
+        let mut building = Building::new(&self.names);
+        for (message, frame) in messages {
+            building.add(message, &frame).map_err(|impossible| {
+                let code = match impossible {
+                    Impossible::NoStatement(_) => "26000",
+                    Impossible::NoPortal(_) => "34000",
+                    Impossible::TooMany => told::TOO_MANY,
+                };
+                told::error(code, impossible)
+            })?;
+        }
+        Ok(building.finish())
+    }
+
+    /// Waits for the client while nothing runs; passes on what the upstream says in between.
+    async fn idle(&mut self) -> Result<(), End> {
+        tokio::select! {
+            filled = self.client.fill() => filled.map_err(|_| End::ClientGone),
+            filled = self.upstream.fill() => {
+                filled.map_err(Failed::Lost)?;
+                self.hear_aside()?;
+                self.client.flush().await.map_err(|_| End::ClientGone)
+            }
+            // Nothing runs: a late cancel must not hit the next statement.
+            () = self.stoppable.stopped.notified() => Ok(()),
+        }
+    }
+
+    /// What an upstream says while nothing runs: settings, notices, or that it ends.
+    pub(super) fn hear_aside(&mut self) -> Result<(), End> {
+        while let Some(piece) = self.upstream.take()? {
+            let Piece::Message(frame) = piece else {
+                return Err(Failed::Misbehaved("a row that nobody asked for".to_owned()).into());
+            };
+            match frame.tag {
+                b'S' | b'N' => self.pass_aside(&frame),
+                b'A' => {}
+                b'E' => {
+                    let fault = Fault::read(&frame);
+                    let report = Report { severity: Severity::Fatal, ..fault.without_data() };
+                    self.client.say(&Said::Report(&report));
+                    return Err(End::UpstreamEnded);
+                }
+                tag => return Err(Failed::Misbehaved(format!("message {tag:#04x} while nothing runs")).into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// A setting goes on to the client; what code of the server's can fill with data only where nothing is hidden.
+    pub(super) fn pass_aside(&mut self, frame: &Frame) {
+        let free_text = frame.tag == b'N'
+            || protocol::postgres::result::setting(frame).is_none_or(|(name, _)| !REPORTED.contains(&name));
+        if !free_text || !self.hides_something() {
+            self.client.output.extend_from_slice(&frame.raw);
+        }
+    }
+
+    /// Whether the target has classes that this actor may not see.
+    pub(super) fn hides_something(&mut self) -> bool {
+        !self.session.hidden_classes().is_empty()
+    }
+
+    /// Puts every action of a pipeline to the gate, then forwards them, or none.
+    async fn carry(&mut self, pipeline: Pipeline, closing: Closing) -> Result<(), End> {
+        // A cancel of before this pipeline is no cancel of it.
+        let _late = self.stoppable.stopped.notified().now_or_never();
+        let is_run = |step: &&Step| matches!(step, Step::Act(act) if act.purpose == Purpose::Run);
+        let alone = pipeline.steps.iter().filter(is_run).count() <= 1 && !self.turn.is_begun;
+        let mut going = Vec::with_capacity(pipeline.steps.len());
+        let mut before = Before { alone, moved: self.turn.moved };
+        for step in pipeline.steps {
+            match step {
+                Step::Housekeeping(housekeeping) => going.push(Going::Housekeeping(housekeeping)),
+                Step::Act(act) => match self.clear(&act, &mut before).await {
+                    Ok(Cleared::Forward(clearance, reading)) => {
+                        going.push(Going::Act(Box::new(Running::new(act, reading, clearance))));
+                    }
+                    Ok(Cleared::Refused(report)) => {
+                        self.drop_cleared(going).await?;
+                        return self.refuse(report, closing).await;
+                    }
+                    Err(end) => {
+                        self.drop_cleared(going).await?;
+                        return Err(end);
+                    }
+                },
+            }
+        }
+        self.turn.moved = before.moved;
+        self.forward(going, closing).await
+    }
+
+    /// One action, to the gate and, if it is held, through the wait.
+    async fn clear(&mut self, act: &Act, before: &mut Before) -> Result<Cleared, End> {
+        let (reading, state) = match self.look(&act.statement.text).await {
+            Ok(found) => found,
+            Err(Unread::Told(report)) => return Ok(Cleared::Refused(report)),
+            Err(Unread::Failed(failed)) => return Err(failed.into()),
+        };
+        if self.upstream.status == Status::Failed && !reading.keeps_house {
+            return Ok(Cleared::Refused(failed_transaction()));
+        }
+        let obstacle = self.obstacle(&reading, before);
+        before.moved |=
+            act.purpose == Purpose::Run && (reading.moves_state || (reading.keeps_house && self.state.may_move_back()));
+        let presented = Presented {
+            statement: Arc::clone(&reading.statement),
+            statement_digest: reading.digest,
+            parameters: act.parameters.to_vec(),
+            state,
+            purpose: act.purpose,
+            obstacle,
+            reveal: BTreeSet::new(),
+            reason: String::new(),
+            payload: Payload(act.bytes.clone()),
+        };
+        let mut settled = self.session.present(presented).await;
+        loop {
+            match settled {
+                Settlement::Forward(clearance) => return Ok(Cleared::Forward(clearance, reading)),
+                Settlement::Refused(refusal) => {
+                    return Ok(Cleared::Refused(told::refusal(&refusal, &self.door.0.reviews)));
+                }
+                Settlement::Held(held) => match self.hold(&held, &act.statement.text).await? {
+                    Woken::Moved(state, bound) => settled = self.session.resume(state, Some(bound)).await,
+                    Woken::Told(report) => {
+                        self.session.let_go().await;
+                        return Ok(Cleared::Refused(report));
+                    }
+                },
+            }
+        }
+    }
+
+    /// What a text means here and now, and the state it would run in.
+    async fn look(&mut self, text: &Arc<str>) -> Result<(Arc<Reading>, Arc<SessionState>), Unread> {
+        let target = Arc::clone(self.session.target());
+        let hides = self.hides_something();
+        let reading = self.library.read(&mut self.upstream, &target, (text, hides)).await?;
+        let state = self.state.now(&mut self.upstream, &self.door.0.upstream.database).await?;
+        for frame in self.upstream.take_aside() {
+            self.pass_aside(&frame);
+        }
+        Ok((reading, state))
+    }
+
+    fn obstacle(&self, reading: &Reading, before: &Before) -> Option<Obstacle> {
+        if let Some(what) = reading.unsupported {
+            return Some(Obstacle::Unsupported(what));
+        }
+        if before.moved {
+            let what = "a statement behind one that may change settings, in one pipeline; send Sync in between";
+            return Some(Obstacle::Unsupported(what));
+        }
+        match self.upstream.status {
+            Status::Open | Status::Failed => Some(Obstacle::CannotWait("inside a transaction")),
+            Status::Idle if !before.alone => Some(Obstacle::CannotWait("in a pipeline with other statements")),
+            Status::Idle => None,
+        }
+    }
+
+    /// Waits for people. The client is told at once and every minute; it may leave or cancel, and the upstream may end.
+    async fn hold(&mut self, held: &HeldNotice, text: &Arc<str>) -> Result<Woken, End> {
+        loop {
+            self.client.say(&Said::Report(&told::held(held, &self.door.0.reviews)));
+            self.client.flush().await.map_err(|_| End::ClientGone)?;
+            let again = tokio::time::sleep(REMIND);
+            tokio::pin!(again);
+            loop {
+                let listening = self.client.input.len() < WAITING_BYTES;
+                tokio::select! {
+                    () = self.session.wait(held.review) => return self.woken(text).await,
+                    filled = self.client.fill(), if listening => {
+                        filled.map_err(|_| End::ClientGone)?;
+                        if self.client.input.first() == Some(&b'X') {
+                            return Err(End::Goodbye);
+                        }
+                    }
+                    filled = self.upstream.fill() => {
+                        filled.map_err(Failed::Lost)?;
+                        self.hear_aside()?;
+                    }
+                    () = self.stoppable.stopped.notified() => return Ok(Woken::Told(cancelled(held, &self.door.0.reviews))),
+                    () = &mut again => break,
+                }
+            }
+        }
+    }
+
+    /// The review moved: what the statement means, and in which state, is asked for afresh on this connection.
+    async fn woken(&mut self, text: &Arc<str>) -> Result<Woken, End> {
+        self.library.forget();
+        self.state = State::default();
+        match self.look(text).await {
+            Ok((reading, state)) => Ok(Woken::Moved(state, reading.statement.bound.clone())),
+            Err(Unread::Told(report)) => Ok(Woken::Told(report)),
+            Err(Unread::Failed(failed)) => Err(failed.into()),
+        }
+    }
+
+    /// Tells why not. In an open transaction the client believes that it has failed now: it is made so.
+    async fn refuse(&mut self, report: Report, closing: Closing) -> Result<(), End> {
+        if self.turn.is_begun {
+            self.fail_pipeline(report).await?;
+        } else if closing == Closing::Flush {
+            self.client.say(&Said::Report(&report));
+            self.turn.failed = true;
+        } else {
+            if self.upstream.status == Status::Open {
+                self.upstream.fail().await?;
+            }
+            self.client.say(&Said::Report(&report));
+            self.client.say(&Said::Ready(self.upstream.status.byte()));
+        }
+        if self.turn.is_begun && closing == Closing::Sync {
+            return self.forward(Vec::new(), closing).await;
+        }
+        self.client.flush().await.map_err(|_| End::ClientGone)
+    }
+}
+
+impl End {
+    /// What the client is told, if it is there to be told and was not told already.
+    fn report(&self) -> Option<Report> {
+        match self {
+            Self::Goodbye | Self::ClientGone | Self::UpstreamEnded => None,
+            Self::UpstreamGone(failed) => Some(
+                told::fatal(told::LOST, failed)
+                    .hint("connect again; whether a statement that was running has run is in the records"),
+            ),
+            Self::Moved => Some(
+                told::fatal(told::LOST, "what a table is changed while it was read: nothing of it was shown")
+                    .hint("connect again"),
+            ),
+            Self::Malformed(malformed) => Some(told::fatal(told::VIOLATION, malformed)),
+            Self::Unrecorded(refusal) => Some(told::fatal(told::UNAVAILABLE, &refusal.message).hint(&refusal.hint)),
+        }
+    }
+}
+
+/// What of a pipeline went before an action.
+struct Before {
+    /// It is the only one that runs.
+    alone: bool,
+    /// Settings, or what names mean, may have moved.
+    moved: bool,
+}
+
+/// How a wait ended.
+enum Woken {
+    /// The review moved: the state, and what names mean, as they are now.
+    Moved(Arc<SessionState>, Vec<Bound>),
+    /// The client is told this.
+    Told(Report),
+}
+
+fn cancelled(held: &HeldNotice, reviews: &str) -> Report {
+    told::error(told::CANCELLED, "canceling statement due to user request")
+        .detail(format!("review {} ({}) stays open: {reviews}{}", held.code, held.review, held.review))
+        .hint("run the same statement again to wait for it")
+}
+
+/// Bytes of one pipeline.
+const PIPELINE_BYTES: usize = 32 << 20;
+/// Messages of one pipeline.
+const PIPELINE_MESSAGES: usize = 20_000;
+/// Bytes that a client may send while its statement is held.
+const WAITING_BYTES: usize = 64 << 10;
+/// Between two notices of a held statement.
+const REMIND: std::time::Duration = std::time::Duration::from_secs(60);
+/// Settings that the server reports and that no statement fills with free text.
+const REPORTED: [&str; 13] = [
+    "client_encoding",
+    "DateStyle",
+    "default_transaction_read_only",
+    "in_hot_standby",
+    "integer_datetimes",
+    "IntervalStyle",
+    "is_superuser",
+    "scram_iterations",
+    "server_encoding",
+    "server_version",
+    "session_authorization",
+    "standard_conforming_strings",
+    "TimeZone",
+];

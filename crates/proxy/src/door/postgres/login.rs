@@ -1,0 +1,283 @@
+//! The way in: TLS, the start packet under an allow-list, the token as the password, a session that policy opens, and a
+//! connection to the upstream of its own. Whatever goes wrong is told in PostgreSQL's words, and the connection ends.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use enforcement::AuthenticationFailed;
+use protocol::postgres::message::{Malformed, Opening, Report, Said, Start, take_opening, take_password};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::client::Client;
+use super::conversation::Conversation;
+use super::reading::Library;
+use super::{PostgresDoor, told};
+use crate::upstream::postgres::Failed;
+
+/// Lets a client in. `None`: it was told why not, or asked for something else.
+pub(super) async fn let_in(door: &PostgresDoor, stream: TcpStream) -> Option<Box<Conversation>> {
+    let opened = match open(door, stream).await {
+        Ok(opened) => opened?,
+        Err(error) => {
+            tracing::debug!(%error, "a client left before it was let in");
+            return None;
+        }
+    };
+    let mut client = opened.client;
+    match enter(door, &mut client, opened.start, opened.protection).await {
+        Ok(entered) => Some(Box::new(entered(client))),
+        Err(Refused::Gone(error)) => {
+            tracing::debug!(%error, "a client left before it was let in");
+            None
+        }
+        Err(Refused::Told(report)) => {
+            client.say(&Said::Report(&report));
+            // It may be gone already.
+            let _told: Result<_, _> = client.flush().await;
+            client.shutdown().await;
+            None
+        }
+    }
+}
+
+struct Opened {
+    client: Client,
+    start: Result<Start, Malformed>,
+    protection: Protection,
+}
+
+/// How the client's connection is protected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protection {
+    Tls,
+    /// It does not leave the machine.
+    Loopback,
+    None,
+}
+
+enum Refused {
+    Gone(io::Error),
+    Told(Report),
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::Gone(error)
+    }
+}
+
+impl From<Report> for Refused {
+    fn from(report: Report) -> Self {
+        Self::Told(report)
+    }
+}
+
+/// Up to the start packet. TLS and GSS may be asked for once each; a cancel request ends here.
+async fn open(door: &PostgresDoor, mut stream: TcpStream) -> io::Result<Option<Opened>> {
+    stream.set_nodelay(true)?;
+    let loopback = stream.peer_addr()?.ip().to_canonical().is_loopback();
+    let plain = if loopback { Protection::Loopback } else { Protection::None };
+    let (mut input, mut asked_gss) = (BytesMut::new(), false);
+    loop {
+        let opening = match take_opening(&mut input) {
+            Ok(None) => {
+                if stream.read_buf(&mut input).await? == 0 {
+                    return Ok(None);
+                }
+                continue;
+            }
+            Ok(Some(opening)) => opening,
+            Err(malformed) => return Ok(Some(opened(stream, input, Err(malformed), plain))),
+        };
+        match opening {
+            Opening::Gss if !asked_gss => {
+                asked_gss = true;
+                stream.write_all(b"N").await?;
+            }
+            // What stands behind the request was said before TLS: nobody knows by whom.
+            Opening::Tls | Opening::Gss if !input.is_empty() => return Ok(None),
+            Opening::Gss => return Ok(None),
+            Opening::Tls => {
+                let Some(tls) = &door.0.tls else {
+                    stream.write_all(b"N").await?;
+                    return start_after(door, stream, plain).await;
+                };
+                stream.write_all(b"S").await?;
+                let stream = TlsAcceptor::from(Arc::clone(tls)).accept(stream).await?;
+                return start_after(door, stream, Protection::Tls).await;
+            }
+            Opening::Cancel { process, key } => {
+                door.0.cancels.cancel(process, key);
+                return Ok(None);
+            }
+            Opening::Start(start) => return Ok(Some(opened(stream, input, Ok(start), plain))),
+        }
+    }
+}
+
+/// After the answer about TLS, there is a start packet or a cancel request and nothing else, but one GSS request.
+async fn start_after(
+    door: &PostgresDoor,
+    mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+    protection: Protection,
+) -> io::Result<Option<Opened>> {
+    let (mut input, mut asked_gss) = (BytesMut::new(), false);
+    loop {
+        let start = match take_opening(&mut input) {
+            Ok(None) => {
+                if stream.read_buf(&mut input).await? == 0 {
+                    return Ok(None);
+                }
+                continue;
+            }
+            Ok(Some(Opening::Start(start))) => Ok(start),
+            Ok(Some(Opening::Cancel { process, key })) => {
+                door.0.cancels.cancel(process, key);
+                return Ok(None);
+            }
+            Ok(Some(Opening::Gss)) if !asked_gss && input.is_empty() && protection != Protection::Tls => {
+                asked_gss = true;
+                stream.write_all(b"N").await?;
+                continue;
+            }
+            Ok(Some(Opening::Tls | Opening::Gss)) => return Ok(None),
+            Err(malformed) => Err(malformed),
+        };
+        return Ok(Some(opened(stream, input, start, protection)));
+    }
+}
+
+fn opened(
+    stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+    input: BytesMut,
+    start: Result<Start, Malformed>,
+    protection: Protection,
+) -> Opened {
+    let (reader, writer) = tokio::io::split(stream);
+    let mut client = Client::new(reader, writer);
+    client.input = input;
+    Opened { client, start, protection }
+}
+
+/// From the start packet to an open session.
+async fn enter(
+    door: &PostgresDoor,
+    client: &mut Client,
+    start: Result<Start, Malformed>,
+    protection: Protection,
+) -> Result<impl FnOnce(Client) -> Conversation + use<>, Refused> {
+    let start = start.map_err(|malformed| told::fatal(told::VIOLATION, malformed))?;
+    if protection == Protection::None {
+        let why = "this door takes a token over TLS only, and none is set up for it";
+        return Err(told::fatal("28000", why)
+            .hint("set `tls` for the target, and connect with `sslmode=verify-full`")
+            .into());
+    }
+    negotiate(client, &start);
+    let settings = settings(door, &start)?;
+    client.say(&Said::PasswordWanted);
+    client.flush().await?;
+    let token = loop {
+        match take_password(&mut client.input) {
+            Ok(Some(token)) => break token,
+            Ok(None) => client.fill().await?,
+            Err(malformed) => return Err(told::fatal(told::VIOLATION, malformed).into()),
+        }
+    };
+    let token = String::from_utf8_lossy(&token);
+    let enforcement = &door.0.enforcement;
+    let standing = enforcement.authenticate_token(&token).await.map_err(|failed| not_authenticated(&failed))?;
+    let target = enforcement.targets().get(door.target()).cloned();
+    let target = target.ok_or_else(|| told::fatal("3D000", "the target of this door is no longer configured"))?;
+    let session = enforcement.open_session(&standing, &target, "postgres").await;
+    let session = session.map_err(|refusal| Report {
+        severity: protocol::postgres::message::Severity::Fatal,
+        ..told::refusal(&refusal, &door.0.reviews)
+    })?;
+    let unreachable = |failed: Failed| {
+        tracing::warn!(target_name = %door.target(), error = %failed, "no session with the upstream");
+        told::fatal(told::LOST, failed).hint("an administrator finds the cause in the gateway's own log")
+    };
+    let mut upstream = door.0.upstream.connect(&settings).await.map_err(unreachable)?;
+    let library = Library::open(&mut upstream, &target).await.map_err(unreachable)?;
+    let stoppable = door.0.cancels.register();
+    let stoppable = stoppable.ok_or_else(|| told::fatal(told::UNAVAILABLE, "the system has no randomness"))?;
+    client.say(&Said::LoggedIn);
+    for (name, value) in &upstream.settings {
+        client.say(&Said::Setting(name, value));
+    }
+    client.say(&Said::CancelKey { process: stoppable.process, key: stoppable.key });
+    client.say(&Said::Ready(upstream.status.byte()));
+    client.flush().await?;
+    let door = door.clone();
+    Ok(move |client| Conversation::new(door, client, (upstream, stoppable), (session, library)))
+}
+
+/// A later minor version, or options of it, are answered with what is spoken here.
+fn negotiate(client: &mut Client, start: &Start) {
+    let options: Vec<&str> =
+        start.parameters.keys().map(String::as_str).filter(|name| name.starts_with("_pq_.")).collect();
+    if start.minor > 0 || !options.is_empty() {
+        client.say(&Said::Negotiate(&options));
+    }
+}
+
+/// The start parameters that go on to the upstream. What is not on the list may change what statements mean.
+fn settings(door: &PostgresDoor, start: &Start) -> Result<BTreeMap<String, String>, Report> {
+    let mut settings = BTreeMap::new();
+    let user = start.parameters.get("user").map_or("", String::as_str);
+    for (name, value) in &start.parameters {
+        match name.as_str() {
+            "user" => {}
+            "database" => check_database(door, value, user)?,
+            "client_encoding" => {
+                let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
+                if !["utf8", "unicode"].contains(&plain.to_lowercase().as_str()) {
+                    let why = format!("client_encoding `{value}` is not spoken here");
+                    return Err(told::fatal("22023", why).hint("use UTF8"));
+                }
+            }
+            "application_name" | "DateStyle" | "datestyle" | "TimeZone" | "timezone" | "extra_float_digits"
+            | "IntervalStyle" | "intervalstyle" => {
+                settings.insert(name.clone(), value.clone());
+            }
+            name if name.starts_with("_pq_.") => {}
+            "replication" => return Err(told::fatal(told::UNSUPPORTED, "replication does not go through the gateway")),
+            name => {
+                let why = format!("the start parameter `{name}` is not accepted");
+                return Err(told::fatal("22023", why).hint("leave it out, and use SET once you are connected"));
+            }
+        }
+    }
+    Ok(settings)
+}
+
+/// A client that names another database than this door leads to must not believe that it is there.
+fn check_database(door: &PostgresDoor, asked: &str, user: &str) -> Result<(), Report> {
+    let (target, database) = (door.target().as_str(), door.0.upstream.database.as_str());
+    if [target, database, user].contains(&asked) {
+        return Ok(());
+    }
+    let why = format!("there is no database `{asked}` behind this door: it leads to target `{target}`");
+    Err(told::fatal("3D000", why).hint(format!("connect to `{target}`")))
+}
+
+/// The same words whoever asks: a name, or a token that was once good, is nobody's to learn.
+fn not_authenticated(failed: &AuthenticationFailed) -> Report {
+    match failed {
+        AuthenticationFailed::Wrong => {
+            told::fatal("28P01", "the password is not the token of an active agent or pipeline")
+                .hint("give the token that `countersign agent add` showed once, for example in PGPASSWORD")
+        }
+        AuthenticationFailed::TooMany(_) => told::fatal(told::TOO_MANY, failed),
+        AuthenticationFailed::Unavailable(_) => told::fatal(told::UNAVAILABLE, failed),
+    }
+}
+
+/// The longest that a login may take.
+pub(super) const LIMIT: Duration = Duration::from_secs(30);

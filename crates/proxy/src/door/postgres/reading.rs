@@ -1,0 +1,272 @@
+//! What a statement means on one connection, kept as long as the catalog it was read by; and the state of the session,
+//! asked for again whenever something may have moved it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use model::{Digest, SessionState, Statement, Target, Verb};
+use protocol::postgres::message::Report;
+use protocol::postgres::result::Status;
+use protocol::sql::Meaning;
+use protocol::sql::postgres::{Classified, classify};
+
+use super::told;
+use crate::upstream::postgres::{Catalog, Connection, Failed};
+
+/// A statement, read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) statement: Arc<Statement>,
+    pub(super) digest: Digest,
+    /// A proven plain read.
+    pub(super) is_plain: bool,
+    /// It may read classified columns: a table that has some, or code that nobody looks into.
+    pub(super) may_show_classes: bool,
+    /// It may move settings, roles, or what names mean.
+    pub(super) moves_state: bool,
+    /// It only begins, ends or keeps house.
+    pub(super) keeps_house: bool,
+    pub(super) statements: usize,
+    /// Every column that it was last seen to show is one of a table, none computed.
+    pub(super) columns_alone: AtomicBool,
+    /// What of it the door cannot carry.
+    pub(super) unsupported: Option<&'static str>,
+}
+
+/// Statements and the catalog they were read by.
+#[derive(Debug, Default)]
+pub(super) struct Library {
+    catalog: Catalog,
+    read: HashMap<Arc<str>, Arc<Reading>>,
+}
+
+/// Why a statement was not read.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// Its client is told.
+    Told(Report),
+    /// The upstream failed.
+    Failed(Failed),
+}
+
+impl From<Failed> for Unread {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Refused(code) => Self::Told(
+                told::error(
+                    told::INSUFFICIENT_PRIVILEGE,
+                    format!("the catalog could not be asked what it means ({code})"),
+                )
+                .hint("end the transaction, if one is open, and try again"),
+            ),
+            Failed::Misconfigured(_) => Self::Told(
+                told::error(told::UNAVAILABLE, failed).hint("tell an administrator: `target.classify` needs mending"),
+            ),
+            other => Self::Failed(other),
+        }
+    }
+}
+
+impl Library {
+    /// A library for a new session: every class of the target stands on a column.
+    ///
+    /// # Errors
+    /// If one does not, or the server does not answer.
+    pub(super) async fn open(connection: &mut Connection, target: &Target) -> Result<Self, Failed> {
+        let mut library = Self::default();
+        library.catalog.check(connection, target).await?;
+        Ok(library)
+    }
+
+    /// The catalog may have changed: what was read is forgotten.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// What `text` means. A plain read goes by a catalog a moment old, everything else by one asked for now; where
+    /// something is hidden, only a read of plain columns, whose tables its answer names, goes by the older one.
+    pub(super) async fn read(
+        &mut self,
+        connection: &mut Connection,
+        target: &Target,
+        (text, hides): (&Arc<str>, bool),
+    ) -> Result<Arc<Reading>, Unread> {
+        if !self.catalog.is_fresh() {
+            self.forget();
+        }
+        let columns_alone = |reading: &&Arc<Reading>| reading.columns_alone.load(Ordering::Relaxed);
+        if let Some(reading) = self.read.get(text).filter(|reading| reading.is_plain)
+            && (!hides || columns_alone(&reading))
+        {
+            return Ok(Arc::clone(reading));
+        }
+        if hides {
+            self.forget();
+        }
+        let by_what_was_known = self.catalog.knows_something();
+        let mut reading = self.classify(connection, target, text).await?;
+        if !reading.is_plain && by_what_was_known {
+            self.forget();
+            reading = self.classify(connection, target, text).await?;
+        }
+        if self.read.len() >= READ {
+            self.read.clear();
+        }
+        if text.len() <= KEPT_TEXT {
+            self.read.insert(Arc::clone(text), Arc::clone(&reading));
+        }
+        Ok(reading)
+    }
+
+    async fn classify(
+        &mut self,
+        connection: &mut Connection,
+        target: &Target,
+        text: &Arc<str>,
+    ) -> Result<Arc<Reading>, Unread> {
+        for _ in 0..ROUNDS {
+            match classify(text, self.catalog.known()) {
+                Err(unreadable) => return Err(Unread::Told(told::unreadable(&unreadable))),
+                Ok(Classified::Meaning(meaning)) => return Ok(Arc::new(Reading::new(text, meaning))),
+                Ok(Classified::Needs(_)) if connection.status == Status::Failed => {
+                    return Err(Unread::Told(failed_transaction()));
+                }
+                Ok(Classified::Needs(questions)) => self.catalog.ask(connection, target, &questions).await?,
+            }
+        }
+        Err(Unread::Told(told::error(told::TOO_COMPLEX, "the statement asks for more of the catalog than it may")))
+    }
+}
+
+impl Reading {
+    fn new(text: &str, meaning: Meaning) -> Self {
+        let verbs: Vec<Verb> = meaning.operations.iter().map(|operation| operation.verb).collect();
+        let unsupported = match () {
+            () if verbs.iter().any(|verb| matches!(verb, Verb::SqlCopyIn | Verb::SqlCopyOut)) => {
+                Some("COPY; read with SELECT, write with INSERT")
+            }
+            () if verbs.contains(&Verb::SqlListen) => Some("LISTEN"),
+            () if meaning.prepares => Some("PREPARE as a statement; prepare with the protocol's own Parse"),
+            () => None,
+        };
+        let statement = Statement { text: text.to_owned(), operations: meaning.operations, bound: meaning.bound };
+        Self {
+            digest: statement.digest(),
+            statement: Arc::new(statement),
+            is_plain: verbs.iter().all(|verb| verb.is_plain_read()),
+            may_show_classes: !meaning.classified.is_empty() || verbs.iter().any(|verb| is_opaque(*verb)),
+            moves_state: verbs.iter().any(|verb| moves_state(*verb)),
+            keeps_house: verbs.iter().all(|verb| *verb == Verb::SqlHousekeep),
+            statements: meaning.statements,
+            columns_alone: AtomicBool::new(false),
+            unsupported,
+        }
+    }
+}
+
+/// Whether code runs, or text is shown, that the classifier did not look into.
+const fn is_opaque(verb: Verb) -> bool {
+    matches!(verb, Verb::SqlCall | Verb::SqlDefineCode | Verb::SqlServerFile | Verb::Unknown)
+}
+
+/// Whether settings, roles or the meaning of names may be others afterwards, within one pipeline.
+const fn moves_state(verb: Verb) -> bool {
+    use Verb::{
+        SqlDelete, SqlDeleteUnbounded, SqlExplain, SqlHousekeep, SqlInsert, SqlMerge, SqlSelect, SqlSelectLocking,
+        SqlSelectUnbounded, SqlSelectView, SqlShow, SqlTruncate, SqlUpdate, SqlUpdateUnbounded,
+    };
+    !matches!(
+        verb,
+        SqlHousekeep
+            | SqlShow
+            | SqlSelect
+            | SqlSelectView
+            | SqlSelectUnbounded
+            | SqlSelectLocking
+            | SqlExplain
+            | SqlInsert
+            | SqlUpdate
+            | SqlUpdateUnbounded
+            | SqlDelete
+            | SqlDeleteUnbounded
+            | SqlMerge
+            | SqlTruncate
+    )
+}
+
+/// The server's own words for a statement in a failed transaction.
+pub(super) fn failed_transaction() -> Report {
+    told::error(told::FAILED, "current transaction is aborted, commands ignored until end of transaction block")
+}
+
+/// The state of the session, as it was asked for last.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    known: Option<[Arc<SessionState>; 3]>,
+    /// Something may have moved it since a transaction began: its end may move it back.
+    moved_inside: bool,
+}
+
+impl State {
+    /// The state now: asked for if something may have moved it, and the transaction allows.
+    pub(super) async fn now(
+        &mut self,
+        connection: &mut Connection,
+        database: &str,
+    ) -> Result<Arc<SessionState>, Unread> {
+        if std::mem::take(&mut connection.settings_moved) && connection.status != Status::Failed {
+            self.known = None;
+        }
+        let known = match self.known.take() {
+            Some(known) => known,
+            None if connection.status == Status::Failed => return Err(Unread::Told(failed_transaction())),
+            None => {
+                let asked = connection.state(database).await?;
+                [Status::Idle, Status::Open, Status::Failed].map(|status| {
+                    let mut state = asked.clone();
+                    state.0.insert("transaction".to_owned(), status.as_str().to_owned());
+                    Arc::new(state)
+                })
+            }
+        };
+        let [idle, open, failed] = &known;
+        let state = match connection.status {
+            Status::Idle => idle,
+            Status::Open => open,
+            Status::Failed => failed,
+        };
+        let state = Arc::clone(state);
+        self.known = Some(known);
+        Ok(state)
+    }
+
+    /// Something ran. What is not a plain read may have moved it; the end of a transaction may move it back.
+    pub(super) fn handle_run(&mut self, reading: &Reading, status: Status) {
+        if !reading.is_plain {
+            self.known = None;
+            self.moved_inside |= status != Status::Idle;
+        } else if reading.keeps_house && self.moved_inside {
+            self.known = None;
+        }
+        if status == Status::Idle {
+            self.moved_inside = false;
+        }
+    }
+
+    /// Whether ending a transaction, or a part of it, may move the state back.
+    pub(super) const fn may_move_back(&self) -> bool {
+        self.moved_inside
+    }
+}
+
+/// Rounds of questions about one text: each asks for what the answers before made plain.
+const ROUNDS: usize = 8;
+/// Statements that one session remembers.
+const READ: usize = 256;
+/// Bytes of a text that is remembered.
+const KEPT_TEXT: usize = 64 << 10;

@@ -1,0 +1,347 @@
+//! A PostgreSQL server as an upstream: one connection a session, never shared. An actor's bytes go there by a clearance;
+//! the gateway's own questions and housekeeping are a closed enum. It reads frames and knows nothing of the client.
+
+mod catalog;
+mod courtesy;
+mod login;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use gate::{Clearance, Sealed};
+use model::Name;
+use postgres_protocol::message::frontend;
+use protocol::postgres::Frame;
+use protocol::postgres::message::{Malformed, take_frame_within};
+use protocol::postgres::result::{self, Fault, Status};
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use secrecy::SecretString;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+pub use catalog::{Catalog, SETTINGS};
+pub(crate) use courtesy::Courtesy;
+
+/// A PostgreSQL server, and how the gateway logs in there.
+#[derive(Debug)]
+pub struct PostgresUpstream {
+    /// The target that it is.
+    pub target: Name,
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The gateway's role there.
+    pub role: String,
+    /// The database.
+    pub database: String,
+    /// The role's password. The server must prove that it knows it, by SCRAM.
+    pub password: Option<SecretString>,
+    /// How the connection is protected.
+    pub protection: Protection,
+}
+
+/// How the connection to an upstream is protected.
+#[derive(Debug, Clone)]
+pub enum Protection {
+    /// TLS, with the server's name and certificate verified.
+    Verified(Arc<ClientConfig>, ServerName<'static>),
+    /// None: for loopback alone.
+    Plain,
+}
+
+/// The upstream, or the way to it, failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// It could not be reached, or does not let the gateway in. Nothing was forwarded.
+    #[error("the upstream could not be reached: {0}")]
+    Unreachable(String),
+    /// The connection ended.
+    #[error("the connection to the upstream was lost")]
+    Lost(#[from] io::Error),
+    /// It does not speak as PostgreSQL does.
+    #[error("the upstream violated the protocol: {0}")]
+    Misbehaved(String),
+    /// A class of the target stands on a column that is not there: what was meant would come back in the clear.
+    #[error(
+        "`{0}` has a class, and there is no such column: nothing runs on this target until its configuration is mended"
+    )]
+    Misconfigured(String),
+    /// It refused a question of the gateway's own.
+    #[error("the upstream refused a question of the gateway's own ({0})")]
+    Refused(String),
+}
+
+impl From<Malformed> for Failed {
+    fn from(malformed: Malformed) -> Self {
+        Self::Misbehaved(malformed.to_string())
+    }
+}
+
+/// One session's connection.
+pub struct Connection {
+    reader: Box<dyn AsyncRead + Send + Unpin>,
+    writer: Box<dyn AsyncWrite + Send + Unpin>,
+    input: BytesMut,
+    output: BytesMut,
+    unflushed: bool,
+    /// Bytes of a message that is too long to be held whole, still to come.
+    passing: usize,
+    /// Messages that came in between the answers to the gateway's own questions.
+    aside: Vec<Frame>,
+    /// Settings as the server last reported them.
+    pub settings: BTreeMap<String, String>,
+    /// Whether a reported setting changed since this was last taken away.
+    pub settings_moved: bool,
+    /// The transaction as of the last ReadyForQuery.
+    pub status: Status,
+    stop: Stop,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// How a running statement of the connection is stopped.
+#[derive(Clone)]
+struct Stop {
+    upstream: Arc<PostgresUpstream>,
+    process: i32,
+    key: i32,
+}
+
+/// What comes from the upstream.
+#[derive(Debug)]
+pub enum Piece {
+    /// A whole message.
+    Message(Frame),
+    /// The head or a further part of a row that is too long to be held whole.
+    Part(Bytes),
+}
+
+/// The rest of a cleared action's bytes, after its first part was sent.
+#[derive(Debug)]
+#[must_use]
+pub struct Rest(Vec<u8>);
+
+impl Connection {
+    /// Sends what was cleared.
+    pub fn send(&mut self, clearance: Clearance) -> Sealed<()> {
+        let (payload, forwarded) = clearance.spend();
+        self.output.extend_from_slice(&payload.0);
+        forwarded.seal(())
+    }
+
+    /// Sends what was cleared up to `place`; the rest when it is known how its answer is masked.
+    pub fn send_until(&mut self, clearance: Clearance, place: usize) -> Sealed<Rest> {
+        let (mut payload, forwarded) = clearance.spend();
+        let rest = payload.0.split_off(place.min(payload.0.len()));
+        self.output.extend_from_slice(&payload.0);
+        forwarded.seal(Rest(rest))
+    }
+
+    /// Sends a cleared Query as a Parse that is only described; the Query itself when it is known how its answer is
+    /// masked.
+    ///
+    /// # Errors
+    /// If the payload is no Query.
+    pub fn send_described(&mut self, clearance: Clearance) -> Result<Sealed<Rest>, Failed> {
+        let (payload, forwarded) = clearance.spend();
+        let text = payload.0.get(protocol::postgres::HEAD..payload.0.len().saturating_sub(1)).unwrap_or_default();
+        let text = std::str::from_utf8(text).map_err(|error| Failed::Misbehaved(error.to_string()))?;
+        frontend::parse("", text, [], &mut self.output)?;
+        frontend::describe(b'S', "", &mut self.output)?;
+        frontend::sync(&mut self.output);
+        Ok(forwarded.seal(Rest(payload.0)))
+    }
+
+    /// Sends what was cleared, and in front of its first Execute asks where the portal's columns come from.
+    ///
+    /// # Errors
+    /// If the portal's name cannot be said.
+    pub fn send_described_portal(
+        &mut self,
+        clearance: Clearance,
+        (place, portal): (usize, &str),
+    ) -> Result<Sealed<()>, Failed> {
+        let (payload, forwarded) = clearance.spend();
+        let (first, rest) = payload.0.split_at_checked(place).unwrap_or((&payload.0, &[]));
+        self.output.extend_from_slice(first);
+        self.put(&Courtesy::DescribePortal(portal))?;
+        self.output.extend_from_slice(rest);
+        Ok(forwarded.seal(()))
+    }
+
+    /// Sends the rest.
+    pub fn send_rest(&mut self, rest: Rest) {
+        self.output.extend_from_slice(&rest.0);
+    }
+
+    /// Waits for more bytes, and sends meanwhile what is to be sent. May be dropped and called again.
+    ///
+    /// # Errors
+    /// If the connection ends.
+    pub async fn fill(&mut self) -> io::Result<()> {
+        self.input.reserve(READ);
+        loop {
+            tokio::select! {
+                read = self.reader.read_buf(&mut self.input) => {
+                    return if read? == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) };
+                }
+                sent = send_some(&mut self.writer, &mut self.output), if !self.output.is_empty() || self.unflushed => {
+                    self.unflushed = sent?;
+                }
+            }
+        }
+    }
+
+    /// The next piece of what has arrived, if one is whole. Rows longer than [`HELD`] come in parts.
+    ///
+    /// # Errors
+    /// If it is no message.
+    pub fn take(&mut self) -> Result<Option<Piece>, Failed> {
+        if self.passing > 0 {
+            let count = self.passing.min(self.input.len());
+            self.passing -= count;
+            return Ok((count > 0).then(|| Piece::Part(self.input.split_to(count).freeze())));
+        }
+        if let Some((b'D', Some(whole))) = protocol::postgres::head(&self.input)
+            && whole > HELD
+        {
+            let count = whole.min(self.input.len());
+            self.passing = whole - count;
+            return Ok(Some(Piece::Part(self.input.split_to(count).freeze())));
+        }
+        let Some(frame) = take_frame_within(&mut self.input, |_| HELD)? else { return Ok(None) };
+        match frame.tag {
+            b'S' => self.note_setting(&frame),
+            b'Z' => {
+                self.status = result::status(&frame).ok_or_else(|| Failed::Misbehaved("its state".to_owned()))?;
+            }
+            _ => {}
+        }
+        Ok(Some(Piece::Message(frame)))
+    }
+
+    fn note_setting(&mut self, frame: &Frame) {
+        if let Some((name, value)) = result::setting(frame) {
+            // A server names some twenty.
+            if self.settings.len() < 256 || self.settings.contains_key(name) {
+                let before = self.settings.insert(name.to_owned(), value.to_owned());
+                self.settings_moved |= before.as_deref() != Some(value);
+            }
+        }
+    }
+
+    /// The next whole message, for the gateway's own questions.
+    async fn message(&mut self) -> Result<Frame, Failed> {
+        loop {
+            match self.take()? {
+                Some(Piece::Message(frame)) => return Ok(frame),
+                Some(Piece::Part(_)) => return Err(Failed::Misbehaved("a row over the limit".to_owned())),
+                None => self.fill().await?,
+            }
+        }
+    }
+
+    /// Messages that came between the answers to the gateway's own questions: settings and notices.
+    pub fn take_aside(&mut self) -> Vec<Frame> {
+        std::mem::take(&mut self.aside)
+    }
+
+    fn put_aside(&mut self, frame: Frame) {
+        if self.aside.len() < ASIDE {
+            self.aside.push(frame);
+        }
+    }
+
+    /// Makes an open transaction fail, as its client believes it has: sends what no parser takes.
+    ///
+    /// # Errors
+    /// If the connection ends.
+    pub async fn fail(&mut self) -> Result<(), Failed> {
+        self.put(&Courtesy::Fail)?;
+        self.put(&Courtesy::Sync)?;
+        loop {
+            let frame = self.message().await?;
+            match frame.tag {
+                b'Z' => return Ok(()),
+                b'E' if Fault::read(&frame).is_fatal => return Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+                b'E' => {}
+                _ => self.put_aside(frame),
+            }
+        }
+    }
+
+    /// Asks the server to stop what runs on this connection: on another one, without an answer, as the protocol has it.
+    pub fn stop(&self) -> impl Future<Output = ()> + Send + use<> {
+        let stop = self.stop.clone();
+        async move {
+            if let Err(error) = tokio::time::timeout(CONNECT, stop.send()).await {
+                tracing::warn!(%error, "a cancel request could not be sent in time");
+            }
+        }
+    }
+
+    /// Says goodbye.
+    pub async fn close(mut self) {
+        if self.put(&Courtesy::Terminate).is_ok() {
+            let goodbye = async {
+                self.writer.write_all_buf(&mut self.output).await?;
+                self.writer.shutdown().await
+            };
+            // The server notices a lost connection, too.
+            let _ended: Result<_, _> = tokio::time::timeout(CONNECT, goodbye).await;
+        }
+    }
+}
+
+impl Stop {
+    async fn send(&self) {
+        let mut request = BytesMut::new();
+        frontend::cancel_request(self.process, self.key, &mut request);
+        let sent = async {
+            let (_reader, mut writer) = self.upstream.dial().await?;
+            writer.write_all(&request).await?;
+            writer.flush().await?;
+            writer.shutdown().await?;
+            Ok::<_, Failed>(())
+        };
+        if let Err(error) = sent.await {
+            tracing::warn!(%error, "a cancel request could not be sent");
+        }
+    }
+}
+
+/// Sends some of `output`, or flushes when there is nothing; tells whether a flush is due. May be dropped.
+async fn send_some(writer: &mut (impl AsyncWrite + Unpin), output: &mut BytesMut) -> io::Result<bool> {
+    if output.is_empty() {
+        writer.flush().await?;
+        return Ok(false);
+    }
+    match writer.write_buf(output).await? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        _ => Ok(true),
+    }
+}
+
+async fn dial_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// The longest that a connection, with its login, may take.
+pub const CONNECT: Duration = Duration::from_secs(10);
+/// Bytes read at a time.
+const READ: usize = 16 << 10;
+/// Bytes of one message that is held whole; longer rows pass in parts, where nothing masks them.
+pub const HELD: usize = 16 << 20;
+/// Messages kept aside while the gateway asks.
+const ASIDE: usize = 64;

@@ -1,0 +1,330 @@
+//! What names mean on one connection, as its server says it now: tables with their classes, functions, operators, and
+//! which column a result's column is. Forgotten after [`AGE`], and by whatever may have changed it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use model::{DataClass, Provenance, SessionState, Target, sha256};
+use protocol::postgres::result::Field;
+use protocol::sql::Table;
+use protocol::sql::postgres::{CatalogQuestion, Functions, Known};
+use tokio::time::Instant;
+
+use super::courtesy::{List, Question, Row};
+use super::{Connection, Failed};
+
+/// What is known of the catalog.
+#[derive(Debug)]
+pub struct Catalog {
+    known: Known,
+    /// Columns by the relation's number and theirs.
+    columns: HashMap<u32, HashMap<i16, Provenance>>,
+    asked_at: Instant,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self { known: Known::default(), columns: HashMap::new(), asked_at: Instant::now() }
+    }
+}
+
+impl Catalog {
+    /// What was told so far.
+    #[must_use]
+    pub const fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// Whether anything was told yet.
+    #[must_use]
+    pub fn knows_something(&self) -> bool {
+        !(self.known.tables.is_empty() && self.known.functions.is_empty() && self.known.operators.is_empty())
+    }
+
+    /// Whether it may still be gone by, for a plain read.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.asked_at.elapsed() < AGE
+    }
+
+    /// Asks the server.
+    ///
+    /// # Errors
+    /// If it does not answer. Inside a transaction that has then failed.
+    pub async fn ask(
+        &mut self,
+        connection: &mut Connection,
+        target: &Target,
+        questions: &BTreeSet<CatalogQuestion>,
+    ) -> Result<(), Failed> {
+        if self.known.tables.len() + self.known.functions.len() + self.known.operators.len() > KNOWN {
+            *self = Self::default();
+        }
+        let (mut tables, mut functions, mut operators) = (Vec::new(), List::new(), List::new());
+        for question in questions {
+            match question {
+                CatalogQuestion::Table(schema, name) => tables.push((schema.clone(), name.clone())),
+                CatalogQuestion::Function(name) => functions.push(Some(name.clone())),
+                CatalogQuestion::Operator(name) => operators.push(Some(name.clone())),
+            }
+        }
+        let schemas = tables.iter().map(|(schema, _)| schema.clone()).collect();
+        let names = tables.iter().map(|(_, name)| Some(name.clone())).collect();
+        let mut asked = Vec::new();
+        if !tables.is_empty() {
+            asked.push((Question::Relations, vec![schemas, names]));
+        }
+        if !functions.is_empty() {
+            asked.push((Question::Functions, vec![functions.clone()]));
+        }
+        if !operators.is_empty() {
+            asked.push((Question::Operators, vec![operators.clone()]));
+        }
+        let mut answers = connection.ask(&asked).await?.into_iter();
+        if !tables.is_empty() {
+            let relations = answers.next().unwrap_or_default();
+            self.learn_tables(connection, target, (&tables, &relations)).await?;
+            self.check_classes(target, &tables)?;
+        }
+        if !functions.is_empty() {
+            self.learn_functions(&functions, &answers.next().unwrap_or_default());
+        }
+        if !operators.is_empty() {
+            let told = answers.next().unwrap_or_default();
+            for name in operators.into_iter().flatten() {
+                let shadowed = told.iter().any(|row| text(row, 0) == name && text(row, 1) == "t");
+                self.known.operators.insert(name, shadowed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks whether every class of the target stands on a column.
+    ///
+    /// # Errors
+    /// If one does not, or the server does not answer.
+    pub async fn check(&mut self, connection: &mut Connection, target: &Target) -> Result<(), Failed> {
+        let tables = target.classify.keys().filter_map(|column| column.rsplit_once('.')?.0.split_once('.'));
+        let table = |(schema, name): (&str, &str)| CatalogQuestion::Table(Some(schema.to_owned()), name.to_owned());
+        let questions: BTreeSet<_> = tables.map(table).collect();
+        if questions.is_empty() {
+            return Ok(());
+        }
+        self.ask(connection, target, &questions).await?;
+        for column in target.classify.keys() {
+            let known =
+                column.rsplit_once('.').and_then(|(table, _)| table.split_once('.')).is_some_and(|(schema, name)| {
+                    matches!(self.known.tables.get(&(Some(schema.to_owned()), name.to_owned())), Some(Some(_)))
+                });
+            if !known {
+                return Err(Failed::Misconfigured(column.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every class of these tables stands on a column of them.
+    fn check_classes(&self, target: &Target, names: &[(Option<String>, String)]) -> Result<(), Failed> {
+        for table in names.iter().filter_map(|name| self.known.tables.get(name)?.as_ref()) {
+            let prefix = format!("{}.{}.", table.schema, table.name);
+            for declared in target.classify.keys() {
+                let column = declared.strip_prefix(&prefix);
+                if column.is_some_and(|column| !table.columns.iter().any(|known| known == column)) {
+                    return Err(Failed::Misconfigured(declared.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn learn_functions(&mut self, names: &List, told: &[Row]) {
+        for name in names.iter().flatten() {
+            let row = told.iter().find(|row| text(row, 0) == name);
+            let functions = row.map_or_else(Functions::default, |row| Functions {
+                shadow: text(row, 1) == "t",
+                identity: short_hash(&[text(row, 2)]),
+            });
+            self.known.functions.insert(name.clone(), functions);
+        }
+    }
+
+    async fn learn_tables(
+        &mut self,
+        connection: &mut Connection,
+        target: &Target,
+        (names, relations): (&[(Option<String>, String)], &[Row]),
+    ) -> Result<(), Failed> {
+        let numbers: List = relations.iter().map(|row| Some(text(row, 1).to_owned())).collect();
+        let questions = [Question::Columns, Question::Code, Question::Ancestors, Question::Sources];
+        let asked: Vec<_> = questions.into_iter().map(|question| (question, vec![numbers.clone()])).collect();
+        let mut answers = if numbers.is_empty() { Vec::new() } else { connection.ask(&asked).await? }.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
+        let about = About { columns: next(), code: next(), ancestors: next(), sources: next() };
+        for (place, name) in names.iter().enumerate() {
+            let row = relations.iter().find(|row| text(row, 0).parse() == Ok(place + 1));
+            let table = row.filter(|row| READABLE.contains(&text(row, 4))).map(|row| self.table(target, row, &about));
+            self.known.tables.insert(name.clone(), table);
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, target: &Target, relation: &Row, about: &About) -> Table {
+        let number = text(relation, 1);
+        let (schema, name, kind) = (text(relation, 2), text(relation, 3), text(relation, 4));
+        let of = |rows: &'_ [Row]| -> Vec<Row> { rows.iter().filter(|row| text(row, 0) == number).cloned().collect() };
+        let (columns, code) = (of(&about.columns), of(&about.code));
+        let ancestors = of(&about.ancestors);
+        let hidden_source = hidden_source(target, (schema, name), &of(&about.sources));
+        let class_of = |column: &str| {
+            let own = declared(target, schema, name, column);
+            own.or_else(|| ancestors.iter().find_map(|row| declared(target, text(row, 1), text(row, 2), column)))
+        };
+        let mut classes = BTreeMap::new();
+        let mut origins = HashMap::new();
+        for row in &columns {
+            let column = text(row, 2);
+            let (class, generated) = (class_of(column), text(row, 5) == "t");
+            if let Some(class) = class.or(hidden_source.as_ref()) {
+                classes.insert(column.to_owned(), class.clone());
+            }
+            let origin = match class {
+                Some(class) => Provenance::Classified(class.clone()),
+                // What a view shows, or a generated column holds, may be another column's.
+                None if hidden_source.is_some() || generated => Provenance::Unproven,
+                None => Provenance::Clean,
+            };
+            if let Ok(number) = text(row, 1).parse() {
+                origins.insert(number, origin);
+            }
+        }
+        if let Ok(number) = number.parse() {
+            self.columns.insert(number, origins);
+        }
+        let version: Vec<&str> =
+            columns.iter().chain(&code).chain(&ancestors).flatten().map(|cell| cell.as_deref().unwrap_or("")).collect();
+        let triggers = code.iter().map(|row| text(row, 1)).filter(|name| !matches!(*name, "_RETURN" | "policy"));
+        Table {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            columns: columns.iter().map(|row| text(row, 2).to_owned()).collect(),
+            classes,
+            identity: format!("oid {number} xmin {} {}", text(relation, 5), short_hash(&version)),
+            triggers: triggers.map(str::to_owned).collect(),
+            is_view: matches!(kind, "v" | "f") || text(relation, 6) == "t",
+            estimated_rows: text(relation, 7).parse().ok().filter(|rows| *rows >= 0),
+        }
+    }
+
+    /// Whether each of these columns is computed, or one of a relation that was asked about.
+    #[must_use]
+    pub fn knows_all(&self, fields: &[Field]) -> bool {
+        let known =
+            |field: &Field| self.columns.get(&field.table).is_some_and(|columns| columns.contains_key(&field.column));
+        fields.iter().all(|field| field.table == 0 || known(field))
+    }
+
+    /// Where the columns of a result come from.
+    #[must_use]
+    pub fn origins(&self, fields: &[Field]) -> Vec<Provenance> {
+        let origin = |field: &Field| self.columns.get(&field.table).and_then(|columns| columns.get(&field.column));
+        fields.iter().map(|field| origin(field).cloned().unwrap_or(Provenance::Unproven)).collect()
+    }
+}
+
+impl Connection {
+    /// The state of the session that changes what statements mean. Not to be asked in a failed transaction.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub async fn state(&mut self, database: &str) -> Result<SessionState, Failed> {
+        let asked: Vec<_> = SETTINGS.iter().map(|(_, show)| (Question::Setting(show), Vec::new())).collect();
+        let answers = self.ask(&asked).await?;
+        let value = |rows: Vec<Row>| rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
+        let names = SETTINGS.iter().map(|(name, _)| (*name).to_owned());
+        let mut state: BTreeMap<String, String> =
+            names.zip(answers.into_iter().map(|rows| value(rows).unwrap_or_default())).collect();
+        state.insert("database".to_owned(), database.to_owned());
+        Ok(SessionState(state))
+    }
+}
+
+/// What else is told of the relations asked about.
+struct About {
+    columns: Vec<Row>,
+    code: Vec<Row>,
+    ancestors: Vec<Row>,
+    sources: Vec<Row>,
+}
+
+fn declared<'t>(target: &'t Target, schema: &str, table: &str, column: &str) -> Option<&'t DataClass> {
+    if target.classify.is_empty() {
+        return None;
+    }
+    target.classify.get(&format!("{schema}.{table}.{column}"))
+}
+
+/// A class that a view's sources hold, whatever the view calls it. A function of others' making may read anything.
+fn hidden_source(target: &Target, (schema, name): (&str, &str), sources: &[Row]) -> Option<DataClass> {
+    if schema == "pg_catalog" && SAMPLES.contains(&name) {
+        return target.classify.values().next().cloned();
+    }
+    sources.iter().find_map(|row| {
+        let held = |(column, class): (&String, &DataClass)| {
+            let table = column.rsplit_once('.').map_or("", |(table, _)| table);
+            let is_source = table == format!("{}.{}", text(row, 1), text(row, 2));
+            (is_source || row.get(1).is_none_or(Option::is_none)).then(|| class.clone())
+        };
+        target.classify.iter().find_map(held)
+    })
+}
+
+fn text(row: &Row, column: usize) -> &str {
+    row.get(column).and_then(Option::as_deref).unwrap_or("")
+}
+
+fn short_hash(parts: &[&str]) -> String {
+    let bytes: Vec<&[u8]> = parts.iter().flat_map(|part| [part.as_bytes(), b"\0"]).collect();
+    sha256(&bytes).to_string().chars().take(16).collect()
+}
+
+/// How long a plain read may go by what was told.
+const AGE: Duration = Duration::from_secs(1);
+/// Names that are remembered.
+const KNOWN: usize = 4_096;
+/// Kinds of relation that a statement can read: tables, partitioned ones, views, materialized ones, foreign ones, sequences.
+const READABLE: [&str; 6] = ["r", "p", "v", "m", "f", "S"];
+/// Catalogs that hold samples of data, or statements of others.
+const SAMPLES: [&str; 12] = [
+    "pg_stats",
+    "pg_stats_ext",
+    "pg_stats_ext_exprs",
+    "pg_statistic",
+    "pg_statistic_ext_data",
+    "pg_stat_activity",
+    "pg_stat_statements",
+    "pg_prepared_statements",
+    "pg_cursors",
+    "pg_largeobject",
+    "pg_subscription",
+    "pg_user_mapping",
+];
+/// The settings of the digest, with their questions.
+pub const SETTINGS: [(&str, &str); 17] = [
+    ("role", "SHOW role"),
+    ("session_authorization", "SHOW session_authorization"),
+    ("search_path", "SHOW search_path"),
+    ("transaction_isolation", "SHOW transaction_isolation"),
+    ("transaction_read_only", "SHOW transaction_read_only"),
+    ("TimeZone", "SHOW TimeZone"),
+    ("DateStyle", "SHOW DateStyle"),
+    ("IntervalStyle", "SHOW IntervalStyle"),
+    ("standard_conforming_strings", "SHOW standard_conforming_strings"),
+    ("backslash_quote", "SHOW backslash_quote"),
+    ("transform_null_equals", "SHOW transform_null_equals"),
+    ("array_nulls", "SHOW array_nulls"),
+    ("row_security", "SHOW row_security"),
+    ("session_replication_role", "SHOW session_replication_role"),
+    ("xmloption", "SHOW xmloption"),
+    ("extra_float_digits", "SHOW extra_float_digits"),
+    ("bytea_output", "SHOW bytea_output"),
+];

@@ -1,0 +1,288 @@
+//! All that the gateway says to a server of its own accord: protocol housekeeping, and questions of constant, fully
+//! qualified text. What an actor said enters only as a bound value or a name in its own field.
+//!
+//! Questions go by the extended protocol under a name of their own: a simple query would take the client's unnamed
+//! statement away.
+
+use std::io;
+
+use postgres_protocol::IsNull;
+use postgres_protocol::message::frontend;
+use protocol::postgres::action::Housekeeping;
+use protocol::postgres::message::Named;
+use protocol::postgres::result::{self, Fault};
+
+use super::{Connection, Failed};
+
+/// What the gateway says of its own accord.
+#[derive(Debug)]
+pub(crate) enum Courtesy<'a> {
+    /// The end of a pipeline.
+    Sync,
+    /// Send what there is.
+    Flush,
+    /// Goodbye.
+    Terminate,
+    /// What no parser takes: the transaction, or the pipeline, fails.
+    Fail,
+    /// Where the columns of a portal come from.
+    DescribePortal(&'a str),
+    /// What the client describes or closes by name.
+    Housekeeping(&'a Housekeeping),
+    /// A question, with its values: a list each.
+    Ask(Question, &'a [List]),
+}
+
+/// A value of a question: an array of text.
+pub(super) type List = Vec<Option<String>>;
+/// A row of an answer.
+pub(super) type Row = Vec<Option<String>>;
+
+/// The gateway's own questions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Question {
+    /// One setting of the session. SHOW takes no snapshot, so that SET TRANSACTION stays possible.
+    Setting(&'static str),
+    /// What names mean: place, number, schema, name, kind, version, row policies, rows.
+    Relations,
+    /// Columns of relations: relation, number, name, type, version, whether it is generated.
+    Columns,
+    /// Code that runs when relations are written, and the rules that views are: relation, name, version.
+    Code,
+    /// What relations inherit from: relation, schema, name of each ancestor.
+    Ancestors,
+    /// What views read, however deep: view, schema, name of each relation; `null` names for functions of others' making.
+    Sources,
+    /// Functions by name: name, whether one stands in the search path outside `pg_catalog`, all of them with versions.
+    Functions,
+    /// Operators by name: name, whether one stands in the search path outside `pg_catalog`.
+    Operators,
+}
+
+impl Question {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Setting(show) => show,
+            Self::Relations => RELATIONS,
+            Self::Columns => COLUMNS,
+            Self::Code => CODE,
+            Self::Ancestors => ANCESTORS,
+            Self::Sources => SOURCES,
+            Self::Functions => FUNCTIONS,
+            Self::Operators => OPERATORS,
+        }
+    }
+
+    /// The type of its values.
+    const fn kind(self) -> u32 {
+        match self {
+            Self::Columns | Self::Code | Self::Ancestors | Self::Sources => OID_ARRAY,
+            Self::Setting(_) | Self::Relations | Self::Functions | Self::Operators => TEXT_ARRAY,
+        }
+    }
+}
+
+impl Connection {
+    /// Says it, when next there is something to wait for.
+    pub(crate) fn put(&mut self, courtesy: &Courtesy<'_>) -> Result<(), Failed> {
+        let output = &mut self.output;
+        match courtesy {
+            Courtesy::Sync => frontend::sync(output),
+            Courtesy::Flush => frontend::flush(output),
+            Courtesy::Terminate => frontend::terminate(output),
+            Courtesy::Fail => frontend::parse(NAME, "countersign refuses", [], output)?,
+            Courtesy::DescribePortal(name) => frontend::describe(b'P', name, output)?,
+            Courtesy::Housekeeping(Housekeeping::Describe(named)) => {
+                let (variant, name) = parts(named);
+                frontend::describe(variant, name, output)?;
+            }
+            Courtesy::Housekeeping(Housekeeping::Close(named)) => {
+                let (variant, name) = parts(named);
+                frontend::close(variant, name, output)?;
+            }
+            Courtesy::Ask(question, values) => {
+                frontend::close(b'P', NAME, output)?;
+                frontend::close(b'S', NAME, output)?;
+                frontend::parse(NAME, question.text(), values.iter().map(|_| question.kind()), output)?;
+                let put = |list: &List, buffer: &mut bytes::BytesMut| {
+                    buffer.extend_from_slice(array(list).as_bytes());
+                    Ok(IsNull::No)
+                };
+                frontend::bind(NAME, NAME, [], values.iter(), put, [], output)
+                    .map_err(|_| Failed::Misbehaved("a value of a question".to_owned()))?;
+                frontend::execute(NAME, 0, output)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks, all in one go, and returns the rows of each answer.
+    pub(super) async fn ask(&mut self, questions: &[(Question, Vec<List>)]) -> Result<Vec<Vec<Row>>, Failed> {
+        for (question, values) in questions {
+            self.put(&Courtesy::Ask(*question, values))?;
+        }
+        self.put(&Courtesy::Sync)?;
+        let mut answers = vec![Vec::new()];
+        let (mut rows, mut refused) = (0, None);
+        loop {
+            let frame = self.message().await?;
+            match frame.tag {
+                b'D' => {
+                    rows += 1;
+                    let row = result::cells(&frame).filter(|_| rows <= ROWS);
+                    let row = row.ok_or_else(|| Failed::Misbehaved("an answer that is not one".to_owned()))?;
+                    let row = row.into_iter().map(|cell| cell.map(str::to_owned)).collect();
+                    if let Some(answer) = answers.last_mut() {
+                        answer.push(row);
+                    }
+                }
+                b'C' => answers.push(Vec::new()),
+                b'E' => {
+                    let fault = Fault::read(&frame);
+                    if fault.is_fatal {
+                        return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+                    }
+                    tracing::warn!(code = %fault.code, message = %fault.message, "a question of the gateway's own failed");
+                    refused = Some(fault.code);
+                }
+                b'Z' => break,
+                b'1' | b'2' | b'3' => {}
+                _ => self.put_aside(frame),
+            }
+        }
+        answers.pop();
+        match refused {
+            Some(code) => Err(Failed::Refused(code)),
+            None if answers.len() == questions.len() => Ok(answers),
+            None => Err(Failed::Misbehaved("fewer answers than questions".to_owned())),
+        }
+    }
+}
+
+fn parts(named: &Named) -> (u8, &str) {
+    match named {
+        Named::Statement(name) => (b'S', name),
+        Named::Portal(name) => (b'P', name),
+    }
+}
+
+/// The text form of an array of text.
+fn array(list: &List) -> String {
+    let mut text = String::from("{");
+    for (number, item) in list.iter().enumerate() {
+        if number > 0 {
+            text.push(',');
+        }
+        match item {
+            None => text.push_str("NULL"),
+            Some(item) => {
+                text.push('"');
+                for letter in item.chars() {
+                    if matches!(letter, '"' | '\\') {
+                        text.push('\\');
+                    }
+                    text.push(letter);
+                }
+                text.push('"');
+            }
+        }
+    }
+    text.push('}');
+    text
+}
+
+/// The name of the gateway's own statements and portals.
+const NAME: &str = "countersign courtesy";
+/// Rows of all answers of one asking.
+const ROWS: usize = 100_000;
+const TEXT_ARRAY: u32 = 1009;
+const OID_ARRAY: u32 = 1028;
+
+const RELATIONS: &str = "
+SELECT i, c.oid, n.nspname, c.relname, c.relkind::pg_catalog.text, c.xmin::pg_catalog.text,
+       c.relrowsecurity, c.reltuples::pg_catalog.int8
+FROM pg_catalog.generate_series(1, pg_catalog.array_length($2, 1)) AS i
+JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(
+    CASE WHEN ($1)[i] IS NULL THEN pg_catalog.format('%I', ($2)[i])
+         ELSE pg_catalog.format('%I.%I', ($1)[i], ($2)[i]) END)::pg_catalog.oid
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace";
+
+const COLUMNS: &str = "
+SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.xmin::pg_catalog.text,
+       (a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog.\"char\")
+FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid OPERATOR(pg_catalog.=) ANY ($1) AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum";
+
+const CODE: &str = "
+SELECT t.tgrelid, t.tgname::pg_catalog.text, pg_catalog.concat_ws(' ', t.oid, t.xmin, p.oid, p.xmin)
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid
+WHERE t.tgrelid OPERATOR(pg_catalog.=) ANY ($1) AND NOT t.tgisinternal
+  AND t.tgenabled OPERATOR(pg_catalog.<>) 'D'::pg_catalog.\"char\"
+UNION ALL
+SELECT r.ev_class, r.rulename::pg_catalog.text, pg_catalog.concat_ws(' ', r.oid, r.xmin)
+FROM pg_catalog.pg_rewrite AS r
+WHERE r.ev_class OPERATOR(pg_catalog.=) ANY ($1)
+  AND r.ev_enabled OPERATOR(pg_catalog.<>) 'D'::pg_catalog.\"char\"
+UNION ALL
+SELECT p.polrelid, 'policy'::pg_catalog.text, pg_catalog.concat_ws(' ', p.oid, p.xmin)
+FROM pg_catalog.pg_policy AS p
+WHERE p.polrelid OPERATOR(pg_catalog.=) ANY ($1)
+ORDER BY 1, 2, 3";
+
+const ANCESTORS: &str = "
+WITH RECURSIVE up(child, parent) AS (
+    SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits AS i
+    WHERE i.inhrelid OPERATOR(pg_catalog.=) ANY ($1)
+    UNION
+    SELECT up.child, i.inhparent FROM up
+    JOIN pg_catalog.pg_inherits AS i ON i.inhrelid OPERATOR(pg_catalog.=) up.parent)
+SELECT up.child, n.nspname, c.relname FROM up
+JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) up.parent
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+ORDER BY 1, 2, 3";
+
+const SOURCES: &str = "
+WITH RECURSIVE down(top, kind, source) AS (
+    SELECT r.ev_class, d.refclassid, d.refobjid
+    FROM pg_catalog.pg_rewrite AS r
+    JOIN pg_catalog.pg_depend AS d ON d.objid OPERATOR(pg_catalog.=) r.oid
+     AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid
+     AND d.refobjid OPERATOR(pg_catalog.<>) r.ev_class
+    WHERE r.ev_class OPERATOR(pg_catalog.=) ANY ($1)
+    UNION
+    SELECT down.top, d.refclassid, d.refobjid
+    FROM down
+    JOIN pg_catalog.pg_rewrite AS r ON r.ev_class OPERATOR(pg_catalog.=) down.source
+     AND down.kind OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+    JOIN pg_catalog.pg_depend AS d ON d.objid OPERATOR(pg_catalog.=) r.oid
+     AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid
+     AND d.refobjid OPERATOR(pg_catalog.<>) r.ev_class)
+SELECT down.top, n.nspname, c.relname FROM down
+JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) down.source
+ AND down.kind OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+UNION
+SELECT down.top, NULL, NULL FROM down
+WHERE down.kind OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
+ORDER BY 1, 2, 3";
+
+const FUNCTIONS: &str = "
+SELECT p.proname,
+       pg_catalog.bool_or(n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'
+           AND n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))),
+       pg_catalog.string_agg(pg_catalog.concat_ws(' ', p.oid, p.xmin), ',' ORDER BY p.oid)
+FROM pg_catalog.pg_proc AS p
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+WHERE p.proname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
+GROUP BY p.proname";
+
+const OPERATORS: &str = "
+SELECT o.oprname,
+       pg_catalog.bool_or(n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'
+           AND n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)))
+FROM pg_catalog.pg_operator AS o
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace
+WHERE o.oprname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
+GROUP BY o.oprname";
