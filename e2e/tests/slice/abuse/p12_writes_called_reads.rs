@@ -157,6 +157,7 @@ async fn who_may_only_read_changes_nothing_on_a_real_server() {
         assert_eq!(wire.query(lawful).await.ok().texts(), ["3"]);
     }
     assert!(refusals_on_the_record(&gateway).await.len() >= 2 * ON_POSTGRES.len() - 8);
+}
 
 const UPDATERS: &str = r#"
 @id("agents-update")
