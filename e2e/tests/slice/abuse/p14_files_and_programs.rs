@@ -1,5 +1,6 @@
 //! P14: files, programs and the server itself: COPY to a program or file, functions that read and write files,
-//! extensions, settings of the server. A read-only transaction is no guard; the gateway refuses them all.
+//! extensions, settings of the server. A read-only transaction is no guard. None of it is a read: the gateway refuses it,
+//! or has people asked under the rules for exports.
 
 use e2e::postgres::frame;
 
@@ -55,15 +56,20 @@ async fn no_statement_reaches_the_servers_files_or_programs() {
     ];
     let all: Vec<String> = all("through").into_iter().chain(reads.into_iter().chain(more).map(str::to_owned)).collect();
     for target in ["bank", "training"] {
-        let mut wire = session(&gateway, target).await;
         for statement in &all {
-            wire.query(statement).await.refused();
-            wire.exchange(&[frame::statement(statement, &[]), frame::sync()].concat()).await.refused();
+            for frames in [frame::query(statement), [frame::statement(statement, &[]), frame::sync()].concat()] {
+                let mut wire = session(&gateway, target).await;
+                wire.send(&frames).await;
+                let mut kinds = String::new();
+                while !kinds.ends_with(['N', 'Z']) {
+                    kinds.push(wire.receive().await.map_or('Z', |message| char::from(message.kind)));
+                }
+                assert!(kinds.contains(['E', 'N']) && !kinds.contains(['C', 'D', 'G', 'H']), "{statement}: {kinds}");
+            }
             assert!(!bank.was_told(statement), "it went upstream: {statement}");
         }
-        wire.query("SELECT note FROM orders WHERE id = 1").await.ok();
+        session(&gateway, target).await.query("SELECT note FROM orders WHERE id = 1").await.ok();
     }
     assert!(!written("through").exists(), "a statement wrote a file");
-    assert!(gateway.person("grace").reviews("all").await.is_empty(), "somebody was asked");
-    assert!(refusals_on_the_record(&gateway).await.len() >= 2 * all.len());
+    assert!(refusals_on_the_record(&gateway).await.len() >= all.len());
 }

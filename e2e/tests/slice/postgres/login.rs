@@ -37,19 +37,24 @@ async fn the_name_and_the_database_that_a_client_gives_choose_nothing() {
     for login in [
         login.clone().user("postgres"),
         login.clone().user("clerk"),
-        login.clone().database("postgres"),
+        login.clone().user("postgres").database("postgres"),
         login.clone().database(&bank.name),
-        login.clone().database("bank host=127.0.0.1 user=postgres sslmode=disable"),
-        login.clone().database("postgres://postgres@127.0.0.1/postgres"),
     ] {
         let mut wire = Wire::open(&login).await;
         let who = wire.query("SELECT current_user, current_catalog").await.ok();
         let expected = [Some("gateway".to_owned()), Some(bank.name.clone())];
         assert_eq!(who.rows(), [expected], "{login:?}");
     }
+    // Who asks for a database that is another one's must not believe to be there.
+    for database in
+        ["postgres", "template1", "bank host=127.0.0.1 user=postgres", "postgres://postgres@127.0.0.1/postgres"]
+    {
+        let refusal = Wire::login(&login.clone().database(database)).await.expect_err("another database");
+        assert_eq!((refusal.severity(), refusal.sqlstate()), ("FATAL", "3D000"), "{refusal}");
+    }
     let mut sessions = gateway.site.log().of_kind("session");
     sessions.retain(|record| record.text("target") == "bank");
-    assert!(sessions.len() >= 6, "{sessions:?}");
+    assert!(sessions.len() >= 4, "{sessions:?}");
     assert!(sessions.iter().all(|record| record.opened("name") == "shopkeeper"), "{sessions:?}");
 }
 
