@@ -136,6 +136,21 @@ impl Session {
         self.drive().await
     }
 
+    /// The door cannot carry what came in, and it is not even a statement: on the record, then told.
+    ///
+    /// # Errors
+    /// If it cannot be recorded.
+    pub async fn refuse_unsupported(&mut self, what: &str) -> Result<Refusal, Refusal> {
+        self.counts.refused += 1;
+        let refusal = Refusal::unsupported(what);
+        let (tokens, fields) = ([("refusal", "unsupported".to_owned())], [("reason", refusal.message.clone().into())]);
+        let entry = self.passage.journal().note(audit::Kind::Refused, &tokens, &fields, self.enforcement.now());
+        let recorder = &self.enforcement.0.recorder;
+        let written = async { recorder.written(recorder.inlet().stage(&entry?)?).await };
+        written.await.map_err(|error| Refusal::unavailable(&error.to_string()))?;
+        Ok(refusal)
+    }
+
     /// The review moved; `state` and `bound` were read again on the connection that would run the action.
     pub async fn resume(&mut self, state: Arc<SessionState>, bound: Option<Vec<Bound>>) -> Settlement {
         self.passage.handle_wake(state, bound);

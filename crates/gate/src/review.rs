@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Action, Decision, Digest, Duration, Outcome, PolicyVersion, PresenterId, PrincipalId, PrincipalKind, Requirement,
-    ReviewId, RunId, SessionId, ShortCode, Standing, Timestamp, Verdict, VerdictKind, limit,
+    Action, Decision, Digest, Duration, OneLine, Outcome, PolicyVersion, PresenterId, PrincipalId, PrincipalKind,
+    Requirement, ReviewId, RunId, SessionId, ShortCode, Standing, Timestamp, Verdict, VerdictKind, limit,
 };
 use serde::{Deserialize, Serialize};
 
@@ -205,7 +205,10 @@ impl Review {
     /// The phase after `verdict`. One rejection is enough; approval needs every requirement met.
     fn settled(&self, given: &Given<'_>, verdict: &Verdict, now: Timestamp) -> Phase {
         if verdict.kind == VerdictKind::Reject {
-            let why = format!("rejected by {}", given.reviewer.actor.principal.name);
+            let mut why = format!("rejected by {}", given.reviewer.actor.principal.name);
+            if !verdict.reason.is_empty() {
+                why.push_str(&format!(": {}", OneLine(&verdict.reason)));
+            }
             return Phase::Ended { outcome: Outcome::Rejected, at: now, why };
         }
         let mut verdicts = self.state.verdicts.clone();

@@ -149,7 +149,7 @@ verbs! {
     /// Copies rows from the client.
     SqlCopyIn = "sql.copy_in" in [Write];
     /// Reads or writes files or programs of the server.
-    SqlServerFile = "sql.server_file" in [Execute, Export];
+    SqlServerFile = "sql.server_file" in [Execute];
     /// Sends a notification to every listener.
     SqlNotify = "sql.notify" in [Write];
     /// Listens to notifications of every session.

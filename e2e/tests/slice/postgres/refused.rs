@@ -7,7 +7,7 @@ use e2e::shop::insert;
 use super::{open, refused, session};
 
 /// Each is one statement that no rule of the starter set grants, or that the gateway does not carry.
-const REFUSED: [&str; 56] = [
+const REFUSED: [&str; 60] = [
     "COPY orders TO STDOUT",
     "COPY orders TO STDOUT (FORMAT binary)",
     "COPY (SELECT id FROM orders) TO STDOUT",
@@ -41,10 +41,14 @@ const REFUSED: [&str; 56] = [
     "SELECT pg_catalog.set_config('search_path', 'other', false)",
     "UPDATE pg_settings SET setting = 'vault' WHERE name = 'role'",
     "SELECT lo_create(0)",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT lo_export(1, '/tmp/countersign-exported')",
     "SELECT lo_unlink(1)",
     "SELECT pg_advisory_lock(1)",
     "SELECT nextval('no_sequence')",
     "SELECT pg_sleep(0)",
+    "SELECT pg_read_file('pg_hba.conf')",
+    "SELECT pg_ls_dir('.')",
     "SELECT pg_terminate_backend(1)",
     "SELECT pg_reload_conf()",
     "SELECT query_to_xml('SELECT email FROM customers', true, true, '')",

@@ -41,12 +41,12 @@ pub(super) enum End {
     Goodbye,
     /// The client left without.
     ClientGone,
-    /// What a table is changed while it was read: nothing of it was shown.
-    Moved,
     /// The upstream ended, or cannot be trusted to go on.
     UpstreamGone(Failed),
     /// The upstream said why it ends, and the client was told.
     UpstreamEnded,
+    /// The client sent more than it may while its statement waits for people.
+    Flooded,
     /// What the client sends is no PostgreSQL.
     Malformed(Malformed),
     /// The log cannot take it: nothing leaves any more.
@@ -143,9 +143,9 @@ impl Conversation {
                     return Ok((Err(told::error(told::VIOLATION, why)), Closing::Flush));
                 }
                 Message::FunctionCall => {
-                    let why =
-                        "function calls by number do not go through the gateway: call the function in a statement";
-                    return Ok((Err(told::error(told::UNSUPPORTED, why)), Closing::Query));
+                    let what = "a function call by number; call the function in a statement";
+                    let refusal = self.session.refuse_unsupported(what).await.map_err(End::Unrecorded)?;
+                    return Ok((Err(told::refusal(&refusal, &self.door.0.reviews)), Closing::Query));
                 }
                 Message::Sync => return Ok((self.build(messages), Closing::Sync)),
                 Message::Flush => return Ok((self.build(messages), Closing::Flush)),
@@ -296,6 +296,12 @@ impl Conversation {
 
     /// What a text means here and now, and the state it would run in.
     async fn look(&mut self, text: &Arc<str>) -> Result<(Arc<Reading>, Arc<SessionState>), Unread> {
+        for (setting, expected) in [("client_encoding", "UTF8"), ("standard_conforming_strings", "on")] {
+            if self.upstream.settings.get(setting).is_some_and(|value| value != expected) {
+                let why = format!("`{setting}` is not `{expected}`: statements would be read otherwise than they run");
+                return Err(Unread::Failed(Failed::Misbehaved(why)));
+            }
+        }
         let target = Arc::clone(self.session.target());
         let hides = self.hides_something();
         let reading = self.library.read(&mut self.upstream, &target, (text, hides)).await?;
@@ -329,13 +335,16 @@ impl Conversation {
             let again = tokio::time::sleep(REMIND);
             tokio::pin!(again);
             loop {
-                let listening = self.client.input.len() < WAITING_BYTES;
                 tokio::select! {
                     () = self.session.wait(held.review) => return self.woken(text).await,
-                    filled = self.client.fill(), if listening => {
+                    filled = self.client.fill() => {
                         filled.map_err(|_| End::ClientGone)?;
                         if self.client.input.first() == Some(&b'X') {
                             return Err(End::Goodbye);
+                        }
+                        // Whoever is not read from any more could leave unnoticed.
+                        if self.client.input.len() > WAITING_BYTES {
+                            return Err(End::Flooded);
                         }
                     }
                     filled = self.upstream.fill() => {
@@ -390,9 +399,12 @@ impl End {
                 told::fatal(told::LOST, failed)
                     .hint("connect again; whether a statement that was running has run is in the records"),
             ),
-            Self::Moved => Some(
-                told::fatal(told::LOST, "what a table is changed while it was read: nothing of it was shown")
-                    .hint("connect again"),
+            Self::Flooded => Some(
+                told::fatal(
+                    told::TOO_COMPLEX,
+                    format!("more than {WAITING_BYTES} bytes were sent while a statement waits"),
+                )
+                .hint("its review stays open: run it again to wait for it, and send the rest when it has run"),
             ),
             Self::Malformed(malformed) => Some(told::fatal(told::VIOLATION, malformed)),
             Self::Unrecorded(refusal) => Some(told::fatal(told::UNAVAILABLE, &refusal.message).hint(&refusal.hint)),
@@ -427,7 +439,7 @@ const PIPELINE_BYTES: usize = 32 << 20;
 /// Messages of one pipeline.
 const PIPELINE_MESSAGES: usize = 20_000;
 /// Bytes that a client may send while its statement is held.
-const WAITING_BYTES: usize = 64 << 10;
+const WAITING_BYTES: usize = 1 << 20;
 /// Between two notices of a held statement.
 const REMIND: std::time::Duration = std::time::Duration::from_secs(60);
 /// Settings that the server reports and that no statement fills with free text.

@@ -179,7 +179,7 @@ async fn enter(
             .into());
     }
     negotiate(client, &start);
-    let settings = settings(door, &start)?;
+    let settings = settings(&start)?;
     client.say(&Said::PasswordWanted);
     client.flush().await?;
     let token = loop {
@@ -192,6 +192,7 @@ async fn enter(
     let token = String::from_utf8_lossy(&token);
     let enforcement = &door.0.enforcement;
     let standing = enforcement.authenticate_token(&token).await.map_err(|failed| not_authenticated(&failed))?;
+    check_database(door, &start)?;
     let target = enforcement.targets().get(door.target()).cloned();
     let target = target.ok_or_else(|| told::fatal("3D000", "the target of this door is no longer configured"))?;
     let session = enforcement.open_session(&standing, &target, "postgres").await;
@@ -228,13 +229,11 @@ fn negotiate(client: &mut Client, start: &Start) {
 }
 
 /// The start parameters that go on to the upstream. What is not on the list may change what statements mean.
-fn settings(door: &PostgresDoor, start: &Start) -> Result<BTreeMap<String, String>, Report> {
+fn settings(start: &Start) -> Result<BTreeMap<String, String>, Report> {
     let mut settings = BTreeMap::new();
-    let user = start.parameters.get("user").map_or("", String::as_str);
     for (name, value) in &start.parameters {
         match name.as_str() {
-            "user" => {}
-            "database" => check_database(door, value, user)?,
+            "user" | "database" => {}
             "client_encoding" => {
                 let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
                 if !["utf8", "unicode"].contains(&plain.to_lowercase().as_str()) {
@@ -245,6 +244,14 @@ fn settings(door: &PostgresDoor, start: &Start) -> Result<BTreeMap<String, Strin
             "application_name" | "DateStyle" | "datestyle" | "TimeZone" | "timezone" | "extra_float_digits"
             | "IntervalStyle" | "intervalstyle" => {
                 settings.insert(name.clone(), value.clone());
+            }
+            "statement_timeout" => {
+                if value.parse().is_ok_and(|timeout: u32| timeout <= LONGEST_TIMEOUT) {
+                    settings.insert(name.clone(), value.clone());
+                } else {
+                    let why = format!("statement_timeout is in milliseconds here, at most {LONGEST_TIMEOUT}");
+                    return Err(told::fatal("22023", why));
+                }
             }
             name if name.starts_with("_pq_.") => {}
             "replication" => return Err(told::fatal(told::UNSUPPORTED, "replication does not go through the gateway")),
@@ -258,8 +265,11 @@ fn settings(door: &PostgresDoor, start: &Start) -> Result<BTreeMap<String, Strin
 }
 
 /// A client that names another database than this door leads to must not believe that it is there.
-fn check_database(door: &PostgresDoor, asked: &str, user: &str) -> Result<(), Report> {
+fn check_database(door: &PostgresDoor, start: &Start) -> Result<(), Report> {
     let (target, database) = (door.target().as_str(), door.0.upstream.database.as_str());
+    // Clients that are told of none ask for one named like the user.
+    let user = start.parameters.get("user").map_or("", String::as_str);
+    let asked = start.parameters.get("database").map_or(user, String::as_str);
     if [target, database, user].contains(&asked) {
         return Ok(());
     }
@@ -279,5 +289,7 @@ fn not_authenticated(failed: &AuthenticationFailed) -> Report {
     }
 }
 
+/// The longest `statement_timeout` that a client may ask for at its start: a day, in milliseconds.
+const LONGEST_TIMEOUT: u32 = 86_400_000;
 /// The longest that a login may take.
 pub(super) const LIMIT: Duration = Duration::from_secs(30);

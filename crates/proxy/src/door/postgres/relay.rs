@@ -112,6 +112,8 @@ pub(super) struct Turn {
     pub(super) moved: bool,
     /// Some of the pipeline was sent.
     pub(super) is_begun: bool,
+    /// The rest of the answers, up to Ready, is dropped: the client was told of an error that the server knows nothing of.
+    drops_rest: bool,
     /// The target has classes that this actor may not see.
     hides: bool,
     client_gone: bool,
@@ -174,6 +176,10 @@ impl Conversation {
         self.turn.withhold |= self.turn.hides && going.iter().any(shows);
         let went = self.send_all(going, &hidden, closing).await;
         let ended = went.is_err() || closing != Closing::Flush;
+        let went = match went {
+            Ok(()) if ended && self.turn.drops_rest => self.make_failed().await,
+            went => went,
+        };
         let recorded = if ended { self.end_pipeline().await } else { Ok(()) };
         let passed = self.pass_on().await;
         if passed.is_err() {
@@ -187,6 +193,15 @@ impl Conversation {
         recorded?;
         passed?;
         if gone { Err(End::ClientGone) } else { Ok(()) }
+    }
+
+    /// The client believes that its transaction has failed: it is made so.
+    async fn make_failed(&mut self) -> Result<(), End> {
+        if self.upstream.status == Status::Open {
+            self.upstream.fail().await?;
+        }
+        self.client.say(&Said::Ready(self.upstream.status.byte()));
+        Ok(())
     }
 
     /// Records how the actions of the pipeline ended.
@@ -448,6 +463,9 @@ impl Conversation {
     fn handle_message(&mut self, frame: &Frame, until: Until) -> Result<bool, End> {
         match frame.tag {
             b'S' => self.pass_aside(frame),
+            b'Z' if self.turn.drops_rest && until != Until::Answered => return Ok(true),
+            b'E' if Fault::read(frame).is_fatal && self.turn.drops_rest => return Err(End::UpstreamEnded),
+            _ if self.turn.drops_rest => {}
             b'N' if !self.turn.withhold => self.pass(frame),
             b'N' | b'A' => {}
             b'E' => {
@@ -498,10 +516,9 @@ impl Conversation {
 
     /// Whether every column is one of a table that the statement was judged by. Expressions have no table: statements
     /// with one are judged by a catalog asked for each time.
-    fn check_columns(&self, act: Option<usize>, frame: &Frame) -> Result<(), End> {
-        let Some(running) = act.and_then(|act| self.turn.acts.get(act)).filter(|_| self.turn.hides) else {
-            return Ok(());
-        };
+    fn check_columns(&mut self, act: Option<usize>, frame: &Frame) -> Result<(), End> {
+        let Some(at) = act.filter(|_| self.turn.hides) else { return Ok(()) };
+        let Some(running) = self.turn.acts.get(at) else { return Ok(()) };
         if frame.tag != b'T' || running.reading.may_show_classes {
             return Ok(());
         }
@@ -509,12 +526,31 @@ impl Conversation {
         let of_tables = fields.iter().all(|field| field.table != 0);
         let known = self.library.catalog().knows_all(&fields);
         running.reading.columns_alone.store(of_tables && known, Ordering::Relaxed);
-        if known { Ok(()) } else { Err(End::Moved) }
+        if !known {
+            self.refuse_moved(at);
+        }
+        Ok(())
+    }
+
+    /// A name means another table by now than when the statement was judged: nothing of it is shown.
+    fn refuse_moved(&mut self, at: usize) {
+        if let Some(running) = self.turn.acts.get_mut(at) {
+            running.progress = Progress::Failed("withheld".to_owned());
+        }
+        self.library.forget();
+        self.turn.failed = true;
+        self.turn.drops_rest = true;
+        self.turn.expected.clear();
+        let why = "what its names mean changed while it was read: nothing of it is shown";
+        self.client.say(&Said::Report(&told::error(told::CHANGED, why).hint("run it again")));
     }
 
     /// An answer to a Query: its statements answer one after the other.
     fn handle_query_answer(&mut self, frame: &Frame) -> Result<(), End> {
         self.check_columns(Some(0), frame)?;
+        if self.turn.drops_rest {
+            return Ok(());
+        }
         if frame.tag == b'T'
             && let Some(mask) = &self.turn.mask
         {
@@ -548,9 +584,13 @@ impl Conversation {
     /// An answer to a message of the extended protocol: to the first that is not answered yet.
     fn handle_reply(&mut self, frame: &Frame) -> Result<(), End> {
         let unexpected = || End::from(Failed::Misbehaved(format!("message {:#04x}", frame.tag)));
-        let Some(expected) = self.turn.expected.front() else { return Err(unexpected()) };
-        let (act, is_ours) = (expected.act, expected.is_ours);
+        let act = self.turn.expected.front().and_then(|expected| expected.act);
         self.check_columns(act, frame)?;
+        if self.turn.drops_rest {
+            return Ok(());
+        }
+        let Some(expected) = self.turn.expected.front() else { return Err(unexpected()) };
+        let is_ours = expected.is_ours;
         let ends = match (frame.tag, &expected.reply) {
             (b'1', Reply::Parsed(..)) | (b'2', Reply::Bound(..)) | (b'3', Reply::Closed(_)) => true,
             (b't', Reply::StatementDescribed) => false,

@@ -71,6 +71,8 @@ pub(super) const VIOLATION: &str = "08P01";
 pub(super) const LOST: &str = "08006";
 /// `statement_too_complex`
 pub(super) const TOO_COMPLEX: &str = "54001";
+/// `serialization_failure`
+pub(super) const CHANGED: &str = "40001";
 /// `query_canceled`
 pub(super) const CANCELLED: &str = "57014";
 /// `in_failed_sql_transaction`
