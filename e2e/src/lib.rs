@@ -3,7 +3,7 @@
 //! rows, the log's bytes).
 //!
 //! Promises that tests may run side by side and that every wait is on a condition with a limit. Knows the product
-//! only by its public surface: no crate of the product is linked.
+//! only by its public surface: no crate of the product is linked here.
 
 pub mod binary;
 pub mod caller;

@@ -102,7 +102,8 @@ impl Wire {
     /// The next message, or nothing if the connection ended.
     pub async fn receive(&mut self) -> Option<Message> {
         let message = tokio::time::timeout(LIMIT, self.next()).await.unwrap_or_else(|_| {
-            panic!("no message within {LIMIT:?} after {:?}", String::from_utf8_lossy(&self.received))
+            let last = &self.received[self.received.len().saturating_sub(600)..];
+            panic!("no message within {LIMIT:?} after {:?}", String::from_utf8_lossy(last))
         })?;
         if message.kind == b'S' {
             self.note_parameter(&message.body);

@@ -1,6 +1,7 @@
 //! The PostgreSQL door from outside: real `psql` and `pgbench`, and a client that says what no driver would, through a
 //! gateway to a real server.
 
+mod classifier;
 mod configured;
 mod drift;
 mod extended;
@@ -14,7 +15,7 @@ mod peers;
 mod refused;
 mod several;
 
-use e2e::postgres::{Answer, Bank, Psql, Wire};
+use e2e::postgres::{Answer, Bank, Fields, Psql, Wire};
 use e2e::{Gateway, Held, Site};
 
 /// A bank and a gateway in front of it: target `bank` in production, target `training` in staging.
@@ -59,7 +60,7 @@ pub(crate) async fn ask(gateway: &Gateway, wire: &mut Wire, frames: &[u8]) -> An
     wire.send(frames).await;
     let mut answer = Answer::default();
     while let Some(message) = wire.receive().await {
-        if message.kind == b'N' {
+        if message.kind == b'N' && message.body.windows(4).any(|four| four == b"rev_") {
             let told = String::from_utf8_lossy(&message.body).replace('\0', " ");
             gateway.person("grace").approve(&gateway.held_in(&told).await).await.ok();
         }
@@ -71,6 +72,23 @@ pub(crate) async fn ask(gateway: &Gateway, wire: &mut Wire, frames: &[u8]) -> An
     }
     answer.closed = true;
     answer
+}
+
+/// Sends frames that must be refused with nobody asked, and returns the error.
+pub(crate) async fn refused(wire: &mut Wire, what: &str, frames: &[u8]) -> (Answer, Fields) {
+    wire.send(frames).await;
+    let mut answer = Answer::default();
+    while let Some(message) = wire.receive().await {
+        let last = message.kind == b'Z';
+        answer.messages.push(message);
+        assert!(!answer.notices().iter().any(|notice| notice.words().contains("rev_")), "somebody was asked: {what}");
+        if last {
+            break;
+        }
+    }
+    assert!(answer.error().is_some(), "it was not refused: {what}: {answer}");
+    let error = answer.refused();
+    (answer, error)
 }
 
 /// The neighbour: a lawful read by the same agent still works.

@@ -48,7 +48,7 @@ async fn no_catalog_shows_what_is_masked() {
         ask(&gateway, &mut wire, &frame::query(statement)).await;
     }
     bank.canaries.assert_silent("EXPLAIN", wire.received());
-    let columns = "SELECT column_name FROM information_schema.columns WHERE table_name = 'orders' LIMIT 10";
-    assert_eq!(wire.query(columns).await.ok().rows().len(), 4);
+    let lawful = "SELECT relname FROM pg_class WHERE relname = 'orders'";
+    assert_eq!(wire.query(lawful).await.ok().texts(), ["orders"]);
     verified(&gateway).await;
 }

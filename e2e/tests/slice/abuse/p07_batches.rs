@@ -6,7 +6,7 @@ use e2e::postgres::frame;
 use e2e::shop::insert;
 
 use super::{on_the_record, verified};
-use crate::postgres::{approved, hold, open, session};
+use crate::postgres::{approved, ask, hold, open, session};
 
 #[tokio::test]
 async fn a_batch_does_not_carry_a_second_statement() {
@@ -80,7 +80,7 @@ async fn a_batch_on_the_wire_is_one_action() {
     // The extended protocol takes one statement; the server says so, or the gateway does.
     let mut wire = session(&gateway, "bank").await;
     let batch = format!("SELECT 1; {second}");
-    wire.exchange(&[frame::statement(&batch, &[]), frame::sync()].concat()).await.refused();
+    ask(&gateway, &mut wire, &[frame::statement(&batch, &[]), frame::sync()].concat()).await.refused();
     assert_eq!(bank.effects("behind").await, runs);
     wire.query("SELECT 1; SELECT 2").await.ok();
 }

@@ -84,21 +84,11 @@ async fn a_write_in_disguise_is_held_like_any_other() {
     assert_eq!(gateway.site.shop.number("SELECT count(*) FROM orders").await, 2);
 }
 
-const UPDATERS: &str = r#"
-@id("agents-update")
-permit (principal in Group::"agents", action in [Action::"connect", Action::"read", Action::"sql.update"], resource);
+/// What a view or a row policy runs is its author's, not the actor's: a read through one has a word of its own.
+const NO_VIEWS: &str = r#"
+@id("no-views")
+forbid (principal, action == Action::"sql.select_view", resource);
 "#;
-
-/// Who may change rows one by one does not remove others by changing them.
-#[tokio::test]
-async fn an_update_that_replaces_is_more_than_an_update() {
-    let gateway = Site::new().await.with_only_rules(UPDATERS).serve().await;
-    let agent = gateway.shopkeeper();
-    agent.propose("shop", "UPDATE OR REPLACE orders SET id = 2 WHERE id = 1").await.is_problem(403, "denied");
-    assert_eq!(gateway.site.shop.number("SELECT count(*) FROM orders").await, 3);
-    agent.propose("shop", "UPDATE orders SET note = 'changed' WHERE id = 1").await.ok();
-    assert!(!refusals_on_the_record(&gateway).await.is_empty());
-}
 
 /// Each changes something when it goes straight to a PostgreSQL server.
 const ON_POSTGRES: [&str; 26] = [
@@ -113,7 +103,7 @@ const ON_POSTGRES: [&str; 26] = [
     "SELECT setval('numbers', 99)",
     "SELECT leaves_an_effect('x')",
     "SELECT says_it_is_pure('x')",
-    "SELECT id FROM orders WHERE leaves_an_effect(note) IS NOT NULL",
+    "SELECT id FROM orders WHERE leaves_an_effect('x') IS NOT NULL",
     "SELECT id FROM orders ORDER BY leaves_an_effect('x')",
     "SELECT (SELECT leaves_an_effect('x'))",
     "SELECT * FROM leaves_an_effect('x')",
@@ -123,7 +113,7 @@ const ON_POSTGRES: [&str; 26] = [
     "DO $$ BEGIN DELETE FROM orders; END $$",
     "CALL deletes()",
     "PREPARE p AS DELETE FROM orders; EXECUTE p",
-    "SELECT query_to_xml('DELETE FROM orders', true, true, '')",
+    "SELECT query_to_xml('SELECT leaves_an_effect(''x'')', true, true, '')",
     "SELECT lo_create(4711)",
     "DECLARE c CURSOR WITH HOLD FOR SELECT leaves_an_effect('x')",
     "MERGE INTO orders o USING (SELECT 1 AS id) s ON o.id = s.id WHEN MATCHED THEN DELETE",
@@ -150,7 +140,7 @@ async fn everything(bank: &Bank) -> Vec<String> {
 
 #[tokio::test]
 async fn who_may_only_read_changes_nothing_on_a_real_server() {
-    let (bank, gateway) = serve(Bank::open().await, |site| site.with_only_rules(READERS)).await;
+    let (bank, gateway) = serve(Bank::open().await, |site| site.with_only_rules(&format!("{READERS}{NO_VIEWS}"))).await;
     bank.execute(TRAPS).await;
     for statement in ON_POSTGRES {
         // Each in a database of its own: what one changes is not there for the next.
@@ -158,7 +148,7 @@ async fn who_may_only_read_changes_nothing_on_a_real_server() {
         scratch.execute(TRAPS).await;
         let before = everything(&scratch).await;
         scratch.direct().await.query(statement).await;
-        assert_ne!(everything(&scratch).await, before, "a dead exploit: {statement}");
+        assert!(everything(&scratch).await != before, "a dead exploit: {statement}");
     }
     let before = everything(&bank).await;
     for target in ["bank", "training"] {
@@ -166,11 +156,27 @@ async fn who_may_only_read_changes_nothing_on_a_real_server() {
         for statement in ON_POSTGRES {
             wire.query(statement).await;
             wire.exchange(&[frame::statement(statement, &[]), frame::sync()].concat()).await;
-            assert_eq!(everything(&bank).await, before, "it ran: {statement}");
+            assert!(everything(&bank).await == before, "it ran: {statement}");
         }
         wire.query("ROLLBACK").await;
         let lawful = "WITH t AS (SELECT id FROM orders) SELECT count(*) FROM t";
         assert_eq!(wire.query(lawful).await.ok().texts(), ["3"]);
     }
     assert!(refusals_on_the_record(&gateway).await.len() >= 2 * ON_POSTGRES.len() - 8);
+}
+
+const UPDATERS: &str = r#"
+@id("agents-update")
+permit (principal in Group::"agents", action in [Action::"connect", Action::"read", Action::"sql.update"], resource);
+"#;
+
+/// Who may change rows one by one does not remove others by changing them.
+#[tokio::test]
+async fn an_update_that_replaces_is_more_than_an_update() {
+    let gateway = Site::new().await.with_only_rules(UPDATERS).serve().await;
+    let agent = gateway.shopkeeper();
+    agent.propose("shop", "UPDATE OR REPLACE orders SET id = 2 WHERE id = 1").await.is_problem(403, "denied");
+    assert_eq!(gateway.site.shop.number("SELECT count(*) FROM orders").await, 3);
+    agent.propose("shop", "UPDATE orders SET note = 'changed' WHERE id = 1").await.ok();
+    assert!(!refusals_on_the_record(&gateway).await.is_empty());
 }

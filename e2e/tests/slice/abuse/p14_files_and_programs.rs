@@ -4,7 +4,7 @@
 use e2e::postgres::frame;
 
 use super::refusals_on_the_record;
-use crate::postgres::{open, session};
+use crate::postgres::{open, refused, session};
 
 #[tokio::test]
 async fn no_statement_reaches_the_servers_files_or_programs() {
@@ -18,7 +18,7 @@ async fn no_statement_reaches_the_servers_files_or_programs() {
             format!("BEGIN READ ONLY; COPY orders TO PROGRAM 'cat > {file}'; COMMIT"),
             format!("COPY orders TO '{file}'"),
             format!("COPY (SELECT 1) TO '{file}' (FORMAT csv)"),
-            format!("SELECT lo_export(lo_from_bytea(0, 'x'), '{file}')"),
+            format!("SELECT lo_create(4711); SELECT lo_export(4711, '{file}')"),
         ]
     };
     for statement in all("straight") {
@@ -57,13 +57,12 @@ async fn no_statement_reaches_the_servers_files_or_programs() {
     for target in ["bank", "training"] {
         let mut wire = session(&gateway, target).await;
         for statement in &all {
-            wire.query(statement).await.refused();
-            wire.exchange(&[frame::statement(statement, &[]), frame::sync()].concat()).await.refused();
+            refused(&mut wire, statement, &frame::query(statement)).await;
+            refused(&mut wire, statement, &[frame::statement(statement, &[]), frame::sync()].concat()).await;
             assert!(!bank.was_told(statement), "it went upstream: {statement}");
         }
         wire.query("SELECT note FROM orders WHERE id = 1").await.ok();
     }
     assert!(!written("through").exists(), "a statement wrote a file");
-    assert!(gateway.person("grace").reviews("all").await.is_empty(), "somebody was asked");
     assert!(refusals_on_the_record(&gateway).await.len() >= 2 * all.len());
 }

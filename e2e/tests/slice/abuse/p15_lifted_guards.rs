@@ -16,7 +16,6 @@ async fn nobody_becomes_somebody_else() {
         "SET \"role\" = vault",
         "SELECT set_config('role', 'vault', false)",
         "SELECT pg_catalog.set_config('ro' || 'le', 'vault', false)",
-        "UPDATE pg_settings SET setting = 'vault' WHERE name = 'role'",
         "DO $$ BEGIN EXECUTE 'SET ROLE vault'; END $$",
     ];
     for way in ways {
@@ -31,6 +30,7 @@ async fn nobody_becomes_somebody_else() {
         for way in ways.into_iter().chain([
             set.as_str(),
             "BEGIN; SET LOCAL ROLE vault; SELECT secret FROM locked_away; COMMIT",
+            "UPDATE pg_settings SET setting = 'other' WHERE name = 'search_path'",
             "SET SESSION AUTHORIZATION postgres",
             "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
             "SET TRANSACTION READ WRITE",
@@ -45,6 +45,8 @@ async fn nobody_becomes_somebody_else() {
             wire.query(way).await.refused();
             let locked = wire.query(LOCKED).await;
             assert!(locked.texts().is_empty(), "{way}: {locked}");
+            let whole = wire.query("SELECT current_user || ' ' || current_schemas(false)::text").await;
+            assert!(whole.error().is_some() || whole.texts() == ["gateway {public}"], "{way}: {whole}");
             assert_eq!(wire.query("SELECT current_user").await.ok().texts(), ["gateway"], "{way}");
         }
         wire.query("SET application_name = 'lawful'").await.ok();

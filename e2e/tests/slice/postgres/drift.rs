@@ -108,8 +108,9 @@ async fn a_prepared_read_is_decided_by_what_its_names_mean_when_it_is_bound() {
     assert_eq!(wire.exchange(&run).await.ok().texts(), ["first"]);
     bank.execute("ALTER TABLE orders RENAME TO former; CREATE VIEW orders AS SELECT id, email AS note FROM customers")
         .await;
-    wire.exchange(&run).await;
+    let answer = wire.exchange(&run).await;
     bank.canaries.assert_silent("a prepared read of a table that became a view", wire.received());
+    assert!(!answer.refused().message().is_empty(), "{answer}");
     bank.execute("DROP VIEW orders; ALTER TABLE former RENAME TO orders").await;
     assert_eq!(wire.query("SELECT note FROM orders WHERE id = 1").await.ok().texts(), ["first"]);
 }

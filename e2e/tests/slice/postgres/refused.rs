@@ -4,7 +4,7 @@
 use e2e::postgres::frame;
 use e2e::shop::insert;
 
-use super::{open, session};
+use super::{open, refused, session};
 
 /// Each is one statement that no rule of the starter set grants, or that the gateway does not carry.
 const REFUSED: [&str; 60] = [
@@ -77,10 +77,8 @@ async fn each_is_refused_by_either_protocol_and_the_session_goes_on() {
     for target in ["bank", "training"] {
         let mut wire = session(&gateway, target).await;
         for statement in REFUSED {
-            let simple = wire.query(statement).await;
-            let extended = wire.exchange(&[frame::statement(statement, &[]), frame::sync()].concat()).await;
-            for answer in [simple, extended] {
-                let refused = answer.refused();
+            for frames in [frame::query(statement), [frame::statement(statement, &[]), frame::sync()].concat()] {
+                let (answer, refused) = refused(&mut wire, statement, &frames).await;
                 assert_eq!(refused.severity(), "ERROR", "{statement}: {refused}");
                 let kinds = answer.kinds();
                 assert!(!kinds.contains(['G', 'H', 'W', 'V', 'C']), "{statement}: something came through: {answer}");
@@ -93,8 +91,8 @@ async fn each_is_refused_by_either_protocol_and_the_session_goes_on() {
     }
     assert_eq!(bank.everything().await, before);
     assert!(gateway.person("grace").reviews("all").await.is_empty(), "somebody was asked");
-    let refused = gateway.site.log().of_kind("refused");
-    assert!(refused.len() >= 2 * REFUSED.len(), "{} refusals are on the record", refused.len());
+    let recorded = gateway.site.log().of_kind("refused").len();
+    assert!(recorded >= 2 * REFUSED.len(), "{recorded} refusals are on the record");
     gateway.site.verify(&[]).await.ok();
 }
 
