@@ -21,8 +21,14 @@ pub fn measure() -> anyhow::Result<()> {
     let (standing, target) = (agent(), target());
     let operation = Operation::new(Verb::SqlSelect, Resource::new(ResourceKind::Table, "public", "orders"));
     let operations = [operation];
-    let question =
-        Question { standing: &standing, target: &target, operations: &operations, now: Timestamp::from_millis(0) };
+    let asker = policy.asker(&standing, &target);
+    let question = Question {
+        asker: &asker,
+        standing: &standing,
+        target: &target,
+        operations: &operations,
+        now: Timestamp::from_millis(0),
+    };
     assert_eq!(policy.decide(&question).as_str(), "allow");
     let mut samples = Vec::new();
     for _ in 0..20_000 {

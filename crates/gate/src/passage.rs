@@ -110,7 +110,7 @@ impl Passage {
     pub fn new(journal: Journal, node: model::SessionId, fresh: Fresh) -> Self {
         let Fresh { epoch, standing, policy, target, .. } = fresh;
         Self {
-            bearing: Bearing { epoch, standing, policy, target },
+            bearing: Bearing::new(epoch, standing, policy, target),
             journal,
             node,
             decisions: HashMap::new(),
@@ -192,7 +192,7 @@ impl Passage {
         if epoch != self.bearing.epoch || policy.version() != self.bearing.policy.version() {
             self.decisions.clear();
         }
-        self.bearing = Bearing { epoch, standing, policy, target };
+        self.bearing = Bearing::new(epoch, standing, policy, target);
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Deciding(presented) => self.decide(presented, now),
             State::Opening(presented, requirements, digest) => {

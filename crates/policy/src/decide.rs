@@ -1,7 +1,9 @@
 //! Deciding: one Cedar request per operation, the strictest answer for the whole action, requirements added up.
 //! The procedure is that of `facts/policy-audit.md`, section 1; any error, in any evaluation, is Deny.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, Request, Response, RestrictedExpression, Schema};
 use model::{
@@ -29,6 +31,8 @@ pub struct PolicySet {
 /// What is asked of policy: may this actor do this, now?
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
+    /// The same actor and target, by [`PolicySet::asker`] of the same set.
+    pub asker: &'a Asker,
     /// Who acts, as of now.
     pub standing: &'a Standing,
     /// On which target.
@@ -138,21 +142,27 @@ impl PolicySet {
         }
     }
 
+    /// Who asks of which target, said in Cedar's words once for many decisions of this set.
+    #[must_use]
+    pub fn asker(&self, standing: &Standing, target: &Target) -> Asker {
+        Asker(Spoken::new(&self.names, standing, target))
+    }
+
     /// Whether a decision on these operations may be kept: no rule that can apply reads the time.
     #[must_use]
     pub fn is_timeless(&self, question: &Question<'_>) -> bool {
-        let Ok(asker) = Asker::new(&self.names, question.standing, question.target) else { return false };
+        let Ok(asker) = &question.asker.0 else { return false };
         question.operations.iter().all(|operation| {
             let uid = self.names.resource(&operation.resource, question.target, &asker.target_uid);
-            uid.is_ok_and(|(uid, _)| !self.slice(question, operation, &asker, &uid).reads_time)
+            uid.is_ok_and(|(uid, _)| !self.slice(question, operation, asker, &uid).reads_time)
         })
     }
 
     fn decide_all(&self, question: &Question<'_>) -> Result<Decision, Unsayable> {
-        let asker = Asker::new(&self.names, question.standing, question.target)?;
+        let asker = question.asker.0.as_ref().map_err(Clone::clone)?;
         let mut whole = Sum::default();
         for operation in question.operations {
-            match self.decide_one(question, operation, &asker)? {
+            match self.decide_one(question, operation, asker)? {
                 Answer::Allow(rules) => whole.permits.extend(rules),
                 Answer::Deny(reason, rules) => return Ok(self.deny(reason, rules)),
                 Answer::Review(requirements) => whole.requirements.extend(requirements),
@@ -171,15 +181,18 @@ impl PolicySet {
         Ok(Decision::Review(requirements, self.explained(rules)))
     }
 
-    fn decide_one(&self, question: &Question<'_>, operation: &Operation, asker: &Asker) -> Result<Answer, Unsayable> {
+    fn decide_one(&self, question: &Question<'_>, operation: &Operation, asker: &Spoken) -> Result<Answer, Unsayable> {
         let (uid, entity) = self.names.resource(&operation.resource, question.target, &asker.target_uid)?;
         let slice = self.slice(question, operation, asker, &uid);
         let action = self.names.action(operation.verb.as_str())?;
         let now = slice.reads_time.then_some(question.now);
         let context = entities::context(&operation.facts, question.operations.len(), now)?;
         let request = request(&asker.uid, &action.uid(), &uid, context)?;
-        let known = asker.entities.iter().cloned().chain([action.clone()]).chain(entity);
-        let known = entities::together(known)?;
+        let known = asker.known_with(action, operation.verb)?;
+        let known = match entity {
+            None => Cow::Borrowed(known),
+            Some(entity) => Cow::Owned(known.clone().add_entities([entity], None).map_err(entities::unsayable)?),
+        };
         let must_name = |rule: &Rule| {
             (operation.verb != Verb::Unknown || rule.scope.names_action("unknown"))
                 && (operation.resource.kind != ResourceKind::Unresolved
@@ -187,7 +200,7 @@ impl PolicySet {
                 && (question.target.name.as_str() != GATEWAY || rule.scope.names_target(GATEWAY))
         };
         let what = || format!("`{}` on {}", operation.verb, operation.resource);
-        self.answer((&request, &known), &slice, &must_name, question.target).map(|answer| match answer {
+        self.answer((&request, &*known), &slice, &must_name, question.target).map(|answer| match answer {
             Answer::Deny(DenyReason::NothingGrants, _)
                 if operation.verb == Verb::Unknown || operation.resource.kind == ResourceKind::Unresolved =>
             {
@@ -201,7 +214,7 @@ impl PolicySet {
         &self,
         question: &Question<'_>,
         operation: &Operation,
-        asker: &Asker,
+        asker: &Spoken,
         resource: &EntityUid,
     ) -> std::sync::Arc<Slice> {
         let key = (operation.verb, question.standing.actor.principal.kind, operation.resource.kind);
@@ -330,17 +343,23 @@ impl PolicySet {
     }
 }
 
-/// The asking side of a question as Cedar has it.
-struct Asker {
+/// Who asks of which target, in Cedar's words; or why that cannot be said, which denies.
+#[derive(Debug)]
+pub struct Asker(Result<Spoken, Unsayable>);
+
+#[derive(Debug)]
+struct Spoken {
     uid: EntityUid,
     /// The principal and its groups.
     principals: Vec<EntityUid>,
     target_uid: EntityUid,
     /// Principal, owner, target.
     entities: Vec<Entity>,
+    /// The same with the action of a verb, each made when it is first asked about.
+    known: Vec<OnceLock<Entities>>,
 }
 
-impl Asker {
+impl Spoken {
     fn new(names: &Names, standing: &Standing, target: &Target) -> Result<Self, Unsayable> {
         let (uid, mut entities) = names.principal(standing)?;
         let (target_uid, entity) = names.target(target)?;
@@ -349,7 +368,17 @@ impl Asker {
         for group in &standing.groups {
             principals.push(names.uid("Group", group.as_str())?);
         }
-        Ok(Self { uid, principals, target_uid, entities })
+        let known = Verb::ALL.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { uid, principals, target_uid, entities, known })
+    }
+
+    fn known_with(&self, action: &Entity, verb: Verb) -> Result<&Entities, Unsayable> {
+        let place = self.known.get(verb as usize).ok_or_else(|| Unsayable(format!("no verb `{verb}`")))?;
+        if let Some(known) = place.get() {
+            return Ok(known);
+        }
+        let known = entities::together(self.entities.iter().cloned().chain([action.clone()]))?;
+        Ok(place.get_or_init(|| known))
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct Names {
 }
 
 /// Something cannot be said in Cedar: the decision is Deny.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Unsayable(pub(crate) String);
 

@@ -11,7 +11,7 @@ mod index;
 mod rules;
 mod schema;
 
-pub use decide::{Countersign, PolicySet, Question};
+pub use decide::{Asker, Countersign, PolicySet, Question};
 pub use error::PolicyError;
 pub use rules::{Lift, Rule, SourceFile};
 pub use schema::schema_text;

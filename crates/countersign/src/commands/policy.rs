@@ -89,8 +89,14 @@ impl Explain {
         let facts = Facts { bounded: self.bounded, has_where: self.bounded, ..Facts::default() };
         let operations = [Operation { verb: *verb, resource, facts }];
         let standing = self.somebody()?;
-        let question =
-            Question { standing: &standing, target: &target.target, operations: &operations, now: WallClock.now() };
+        let asker = policies.asker(&standing, &target.target);
+        let question = Question {
+            asker: &asker,
+            standing: &standing,
+            target: &target.target,
+            operations: &operations,
+            now: WallClock.now(),
+        };
         let decision = policies.decide(&question);
         tell(json, &explained(&decision, &policies), told);
         Ok(())

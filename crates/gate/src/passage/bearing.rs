@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Decision, Name, Operation, PrincipalId, Standing, Target, Timestamp, Verdict};
-use policy::{Countersign, PolicySet, Question};
+use policy::{Asker, Countersign, PolicySet, Question};
 
 use super::Epoch;
 use crate::Review;
@@ -16,15 +16,26 @@ pub(super) struct Bearing {
     pub(super) standing: Standing,
     pub(super) policy: Arc<PolicySet>,
     pub(super) target: Arc<Target>,
+    /// The two, as the policy has them.
+    asker: Asker,
 }
 
 impl Bearing {
+    pub(super) fn new(epoch: Epoch, standing: Standing, policy: Arc<PolicySet>, target: Arc<Target>) -> Self {
+        let asker = policy.asker(&standing, &target);
+        Self { epoch, standing, policy, target, asker }
+    }
+
+    fn question<'a>(&'a self, operations: &'a [Operation], now: Timestamp) -> Question<'a> {
+        Question { asker: &self.asker, standing: &self.standing, target: &self.target, operations, now }
+    }
+
     pub(super) fn decide(&self, operations: &[Operation], now: Timestamp) -> Decision {
-        self.policy.decide(&Question { standing: &self.standing, target: &self.target, operations, now })
+        self.policy.decide(&self.question(operations, now))
     }
 
     pub(super) fn is_timeless(&self, operations: &[Operation], now: Timestamp) -> bool {
-        self.policy.is_timeless(&Question { standing: &self.standing, target: &self.target, operations, now })
+        self.policy.is_timeless(&self.question(operations, now))
     }
 
     /// Those of `people` whose verdicts policy still lets count, with the strength and age of proof of their verdicts.

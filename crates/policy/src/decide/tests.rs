@@ -63,7 +63,9 @@ fn operation(verb: Verb) -> Operation {
 }
 
 fn ask(set: &PolicySet, standing: &Standing, target: &Target, operations: &[Operation]) -> Decision {
-    set.decide(&Question { standing, target, operations, now: Timestamp::from_millis(1_795_365_989_123) })
+    let asker = set.asker(standing, target);
+    let now = Timestamp::from_millis(1_795_365_989_123);
+    set.decide(&Question { asker: &asker, standing, target, operations, now })
 }
 
 fn word(decision: &Decision) -> String {
@@ -274,16 +276,17 @@ fn the_sliced_answer_is_the_answer_of_the_whole_set() {
                     Resource::new(*kind, "public", "t8")
                 };
                 let operation = Operation::new(*verb, resource);
-                let asker = Asker::new(&set.names, &standing, &target).unwrap();
-                let (uid, entity) = set.names.resource(&operation.resource, &target, &asker.target_uid).unwrap();
+                let asker = set.asker(&standing, &target);
+                let spoken = asker.0.as_ref().unwrap();
+                let (uid, entity) = set.names.resource(&operation.resource, &target, &spoken.target_uid).unwrap();
                 let action = set.names.action(verb.as_str()).unwrap();
                 let context = entities::context(&operation.facts, 1, Some(Timestamp::from_millis(0))).unwrap();
-                let request = request(&asker.uid, &action.uid(), &uid, context).unwrap();
-                let known = asker.entities.iter().cloned().chain([action.clone()]).chain(entity);
+                let request = request(&spoken.uid, &action.uid(), &uid, context).unwrap();
+                let known = spoken.entities.iter().cloned().chain([action.clone()]).chain(entity);
                 let known = entities::together(known).unwrap();
-                let question =
-                    Question { standing: &standing, target: &target, operations: &[], now: Timestamp::from_millis(0) };
-                let slice = set.slice(&question, &operation, &asker, &uid);
+                let now = Timestamp::from_millis(0);
+                let question = Question { asker: &asker, standing: &standing, target: &target, operations: &[], now };
+                let slice = set.slice(&question, &operation, spoken, &uid);
                 let whole = set.authorizer.is_authorized(&request, &everything.whole, &known);
                 let sliced = set.authorizer.is_authorized(&request, &slice.whole, &known);
                 let reasons = |response: &Response| response.diagnostics().reason().cloned().collect::<BTreeSet<_>>();
