@@ -143,7 +143,9 @@ impl Session {
     pub async fn refuse_unsupported(&mut self, what: &str) -> Result<Refusal, Refusal> {
         self.counts.refused += 1;
         let refusal = Refusal::unsupported(what);
-        let (tokens, fields) = ([("refusal", "unsupported".to_owned())], [("reason", refusal.message.clone().into())]);
+        let policy = self.passage.policy().version().to_string();
+        let tokens = [("refusal", "unsupported".to_owned()), ("policy", policy)];
+        let fields = [("reason", refusal.message.clone().into())];
         let entry = self.passage.journal().note(audit::Kind::Refused, &tokens, &fields, self.enforcement.now());
         let recorder = &self.enforcement.0.recorder;
         let written = async { recorder.written(recorder.inlet().stage(&entry?)?).await };

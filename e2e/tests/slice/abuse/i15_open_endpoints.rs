@@ -18,9 +18,9 @@ const MATRIX: &[(&str, &str, [u16; 6])] = &[
     ("get", "/api/v1/records", [401, 403, 403, 200, 200, 200]),
     ("get", "/api/v1/records/{index}", [401, 403, 403, 200, 200, 200]),
     ("get", "/api/v1/reviews", [401, 403, 403, 200, 200, 200]),
-    ("get", "/api/v1/reviews/{id}", [401, 403, 403, 404, 200, 404]),
-    ("post", "/api/v1/reviews/{id}/verdicts", [401, 403, 403, 404, 409, 404]),
-    ("post", "/api/v1/reviews/{id}/withdraw", [401, 403, 403, 403, 403, 403]),
+    ("get", "/api/v1/reviews/{id}", [401, 403, 403, 404, 200, 200]),
+    ("post", "/api/v1/reviews/{id}/verdicts", [401, 403, 403, 404, 409, 409]),
+    ("post", "/api/v1/reviews/{id}/withdraw", [401, 403, 403, 403, 403, 200]),
 ];
 
 /// Routes outside the document, open to everybody: they tell nothing of anybody.
