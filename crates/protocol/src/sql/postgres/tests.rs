@@ -132,6 +132,23 @@ fn a_write_that_names_a_classified_column_copies_its_class() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn what_psql_asks_the_catalog_is_plain_reads() {
+    let texts = include_str!("../../../testdata/sql/psql.txt").split("\n\n-- ").skip(1);
+    let wrong: Vec<String> = texts
+        .filter_map(|block| {
+            let (command, text) = block.split_once('\n').unwrap();
+            let found = read(text).unwrap().operations;
+            let is_plain = |found: &Operation| {
+                found.verb == Verb::SqlSelect
+                    && matches!(found.resource.kind, ResourceKind::Table | ResourceKind::Target)
+            };
+            (found.is_empty() || !found.iter().all(is_plain)).then(|| format!("{command}: {found:?}\n{text}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// Text of `count` repetitions.
 fn repeated(before: &str, each: &str, count: usize, after: &str) -> String {
     format!("{before}{}{after}", each.repeat(count))
@@ -197,26 +214,49 @@ const COLUMNS: &[&str] = &[
     "tablename",
 ];
 const CATALOGS: &[&str] = &[
+    "pg_am",
+    "pg_attrdef",
+    "pg_attribute",
+    "pg_auth_members",
     "pg_authid",
     "pg_class",
+    "pg_collation",
+    "pg_constraint",
+    "pg_database",
+    "pg_depend",
+    "pg_description",
+    "pg_extension",
     "pg_hba_file_rules",
+    "pg_index",
+    "pg_inherits",
     "pg_largeobject",
     "pg_largeobject_metadata",
-    "pg_namespace",
-    "pg_stats_ext",
-    "pg_user_mappings",
-    "pg_database",
     "pg_locks",
+    "pg_namespace",
+    "pg_opclass",
+    "pg_opfamily",
+    "pg_policy",
     "pg_proc",
+    "pg_publication",
+    "pg_publication_namespace",
+    "pg_publication_rel",
+    "pg_rewrite",
     "pg_roles",
+    "pg_sequence",
     "pg_settings",
     "pg_shadow",
     "pg_stat_activity",
     "pg_stat_statements",
     "pg_statistic",
+    "pg_statistic_ext",
     "pg_stats",
+    "pg_stats_ext",
     "pg_tables",
+    "pg_tablespace",
+    "pg_trigger",
+    "pg_type",
     "pg_user",
+    "pg_user_mappings",
 ];
 
 /// Writes, and the classes of what they may store where it has none.
