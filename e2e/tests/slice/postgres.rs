@@ -2,6 +2,7 @@
 //! gateway to a real server.
 
 mod configured;
+mod copied;
 mod drift;
 mod extended;
 mod faults;
