@@ -247,6 +247,19 @@ impl Session {
         hidden
     }
 
+    /// The same for what is about to be decided: what decides it is read afresh if it has changed since the last look.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn classes_hidden_now(&mut self) -> Result<Arc<BTreeSet<DataClass>>, Refusal> {
+        if self.enforcement.epoch() != self.passage.epoch() {
+            let actor = self.standing().actor.principal.id;
+            let fresh = self.enforcement.fresh(actor, &self.target, &Refresh::Bearing).await;
+            self.passage.handle_fresh(fresh.map_err(|why| Refusal::unavailable(&why))?, self.enforcement.now());
+        }
+        Ok(self.hidden_classes())
+    }
+
     async fn drive(&mut self) -> Settlement {
         let settlement = self.drive_on().await;
         self.settling = None;

@@ -36,8 +36,8 @@ pub struct Table {
     pub name: String,
     /// Columns in order.
     pub columns: Vec<String>,
-    /// Classes of its columns, by column.
-    pub classes: BTreeMap<String, DataClass>,
+    /// Classes of its columns, by column: what each may hold. One that shows or computes others may hold several.
+    pub classes: BTreeMap<String, BTreeSet<DataClass>>,
     /// What it is now: changes when it is altered or swapped.
     pub identity: String,
     /// Triggers on it: code that runs when it is written.
@@ -58,8 +58,7 @@ pub struct Meaning {
     pub bound: Vec<Bound>,
     /// Tables that it touches and that have classified columns.
     pub classified: BTreeSet<String>,
-    /// Classes whose values it may store where they have none: that needs what seeing them needs. Only SQLite's
-    /// classifier tells.
+    /// Classes whose values it may store where they have none: that needs what seeing them needs.
     pub copied: BTreeSet<DataClass>,
     /// Whether rows of several queries are put together: then the upstream's account of where a column comes from names
     /// only one of them, and proves nothing.

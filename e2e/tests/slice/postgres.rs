@@ -3,6 +3,7 @@
 
 mod classifier;
 mod configured;
+mod copied;
 mod drift;
 mod extended;
 mod faults;

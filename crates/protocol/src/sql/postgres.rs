@@ -6,6 +6,7 @@
 
 mod block;
 mod bound;
+mod copies;
 mod definition;
 mod functions;
 mod privilege;
@@ -68,15 +69,23 @@ pub enum Classified {
 pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
     check_text(text)?;
     let tree = pg_raw_parse::parse(text).map_err(|error| Unreadable::Syntax(error.to_string()))?;
-    let mut reading =
-        Reading { known, questions: BTreeSet::new(), meaning: Meaning::default(), budget: NODES, moved: false };
+    let mut reading = Reading {
+        known,
+        questions: BTreeSet::new(),
+        meaning: Meaning::default(),
+        tables: Vec::new(),
+        budget: NODES,
+        moved: false,
+    };
     let mut statements = 0;
     for statement in tree.into_inner().iter() {
         statements += 1;
         if statements > model::limit::OPERATIONS {
             return Err(Unreadable::TooMany);
         }
+        let before = reading.meaning.operations.len();
         reading.statement(statement.stmt());
+        reading.copies(statement.stmt(), before);
     }
     if statements == 0 {
         reading.on_target(Verb::SqlHousekeep);
@@ -97,6 +106,8 @@ struct Reading<'k> {
     known: &'k Known,
     questions: BTreeSet<CatalogQuestion>,
     meaning: Meaning,
+    /// Tables that the statement under way has named.
+    tables: Vec<&'k Table>,
     /// Nodes that may still be looked at.
     budget: usize,
     /// An earlier statement of the text may have moved the search path.
@@ -122,7 +133,10 @@ impl Reading<'_> {
             return Named::Inner;
         }
         match self.known.tables.get(&key) {
-            Some(Some(table)) => Named::Table(table.clone()),
+            Some(Some(table)) => {
+                self.tables.push(table);
+                Named::Table(table.clone())
+            }
             Some(None) => {
                 let (schema, name) = key;
                 Named::Unresolved(Resource::new(ResourceKind::Unresolved, schema.as_deref().unwrap_or(""), &name))

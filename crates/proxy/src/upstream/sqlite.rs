@@ -141,7 +141,7 @@ impl SqliteUpstream {
             let (table, column) = (text(row, "tbl")?, text(row, "col")?);
             if let Some(table) = catalog.tables.get_mut(&table.to_lowercase()) {
                 if let Some(class) = class_of(target, &table.name, &column) {
-                    table.classes.insert(column.to_lowercase(), class.clone());
+                    table.classes.insert(column.to_lowercase(), [class.clone()].into());
                 }
                 // A generated column holds what another one does.
                 table.is_view |= row.try_get::<i64, _>("hidden").map_err(refused)? > 0;

@@ -8,7 +8,8 @@ use e2e::{Caller, Gateway, Held};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Routes with what they answer to: nobody, an agent, a pipeline, a person in no group, an owner, an administrator.
+/// Routes with what they answer to: nobody, an agent, a pipeline, a person in no group, an owner, the administrator
+/// who registered the agent.
 const MATRIX: &[(&str, &str, [u16; 6])] = &[
     ("get", "/api/v1/actions/{id}", [401, 404, 404, 404, 404, 404]),
     ("post", "/api/v1/actions", [401, 400, 400, 400, 400, 400]),

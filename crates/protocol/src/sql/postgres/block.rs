@@ -1,5 +1,7 @@
 //! One query block: its tables under their names, which of them a condition bounds, and what its lists show.
 
+use std::collections::BTreeSet;
+
 use model::DataClass;
 use pg_raw_parse::Node;
 use pg_raw_parse::nodes::{RangeVar, SelectStmt};
@@ -40,8 +42,8 @@ impl<'a> Member<'a> {
         Self { name, alias, columns, also: Vec::new() }
     }
 
-    /// The class of the column that is called `name` here, if it has one; `Err` if there is no such column.
-    fn class_of<'t>(&self, table: &'t Table, name: &str) -> Result<Option<&'t DataClass>, NoColumn> {
+    /// The classes of the column that is called `name` here, if it has any; `Err` if there is no such column.
+    fn classes_of<'t>(&self, table: &'t Table, name: &str) -> Result<Option<&'t BTreeSet<DataClass>>, NoColumn> {
         if let Some(number) = self.columns.iter().position(|alias| *alias == name) {
             return Ok(table.columns.get(number).and_then(|column| table.classes.get(column)));
         }
@@ -51,7 +53,7 @@ impl<'a> Member<'a> {
     }
 
     fn has(&self, table: &Table, name: &str) -> bool {
-        self.class_of(table, name).is_ok()
+        self.classes_of(table, name).is_ok()
     }
 }
 
@@ -119,11 +121,11 @@ impl<'a> Block<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Refs {
     /// Qualifier and name.
-    columns: Vec<(Option<String>, String)>,
+    pub(super) columns: Vec<(Option<String>, String)>,
     /// `*`.
-    all: bool,
+    pub(super) all: bool,
     /// `q.*`.
-    stars: Vec<String>,
+    pub(super) stars: Vec<String>,
     /// Nodes looked at.
     pub(super) cost: usize,
 }
@@ -146,7 +148,7 @@ impl Refs {
         refs
     }
 
-    fn add<'a>(&mut self, fields: impl Iterator<Item = Node<'a>>) {
+    pub(super) fn add<'a>(&mut self, fields: impl Iterator<Item = Node<'a>>) {
         let fields: Vec<Node<'a>> = fields.collect();
         let text = |node: Option<&Node<'a>>| node.and_then(|node| node.as_str()).unwrap_or("").to_owned();
         match fields.as_slice() {
@@ -164,12 +166,12 @@ impl Refs {
             return false;
         }
         let ours = |qualifier: &str| qualifier == member.alias || member.also.contains(&qualifier);
-        let classified = |name: &str| matches!(member.class_of(table, name), Ok(Some(_)));
+        let classified = |name: &str| matches!(member.classes_of(table, name), Ok(Some(_)));
         self.all
             || self.stars.iter().any(|qualifier| ours(qualifier))
             || self.columns.iter().any(|(qualifier, name)| match qualifier {
                 // `c.f` where `f` is no column calls the function `f` with the whole row.
-                Some(qualifier) if ours(qualifier) => !matches!(member.class_of(table, name), Ok(None)),
+                Some(qualifier) if ours(qualifier) => !matches!(member.classes_of(table, name), Ok(None)),
                 Some(_) => false,
                 None => classified(name) || (name == member.alias && !member.has(table, name)),
             })

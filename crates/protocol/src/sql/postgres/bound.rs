@@ -7,24 +7,33 @@ use pg_raw_parse::{ConstValue, Node};
 /// Columns, with their qualifiers, that one of the condition's AND terms says to equal a constant or parameter, or to be
 /// one of a list.
 pub(super) fn bound_columns(condition: Node<'_>) -> Vec<(Option<&str>, &str)> {
-    let (mut terms, mut columns) = (vec![condition], Vec::new());
+    terms(condition).0
+}
+
+/// Those columns, and the terms that say anything else.
+pub(super) fn terms(condition: Node<'_>) -> (Vec<(Option<&str>, &str)>, Vec<Node<'_>>) {
+    let (mut terms, mut columns, mut others) = (vec![condition], Vec::new(), Vec::new());
     while let Some(term) = terms.pop() {
-        match term {
-            Node::BoolExpr(all) if all.boolop == BoolExprType::AND_EXPR => terms.extend(all.args().iter()),
-            Node::A_Expr(term) if is_equality(term.name().iter()) => {
-                let (left, right) = (term.lexpr(), term.rexpr());
-                let column = match term.kind {
-                    A_Expr_Kind::AEXPR_OP if is_constant(right) => column(left),
-                    A_Expr_Kind::AEXPR_OP if is_constant(left) => column(right),
-                    A_Expr_Kind::AEXPR_IN if is_constants(right) => column(left),
-                    _ => None,
-                };
-                columns.extend(column);
-            }
-            _ => {}
+        match (term, bound_column(term)) {
+            (Node::BoolExpr(all), _) if all.boolop == BoolExprType::AND_EXPR => terms.extend(all.args().iter()),
+            (_, Some(column)) => columns.push(column),
+            (other, None) => others.push(other),
         }
     }
-    columns
+    (columns, others)
+}
+
+/// The column that a term bounds.
+fn bound_column(term: Node<'_>) -> Option<(Option<&str>, &str)> {
+    let Node::A_Expr(term) = term else { return None };
+    let (left, right) = (term.lexpr(), term.rexpr());
+    match term.kind {
+        _ if !is_equality(term.name().iter()) => None,
+        A_Expr_Kind::AEXPR_OP if is_constant(right) => column(left),
+        A_Expr_Kind::AEXPR_OP if is_constant(left) => column(right),
+        A_Expr_Kind::AEXPR_IN if is_constants(right) => column(left),
+        _ => None,
+    }
 }
 
 /// A LIMIT that is a constant of at most 1,000 rows.

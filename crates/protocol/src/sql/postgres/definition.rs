@@ -5,7 +5,7 @@ use model::{Facts, Resource, ResourceKind, Verb};
 use pg_raw_parse::Node;
 use pg_raw_parse::nodes::{
     AlterTableStmt, Constraint, CreateFunctionStmt, CreateSchemaStmt, CreateStmt, DefElem, FuncCall, IndexStmt,
-    RenameStmt,
+    RangeVar, RenameStmt,
 };
 use pg_raw_parse::raw::{AlterTableType, ObjectType};
 
@@ -271,9 +271,12 @@ impl Reading<'_> {
                 element @ (Node::ColumnDef(_) | Node::Constraint(_)) => self.element(element),
                 // Options, storage, statistics, partitions, roles: no expressions of the actor's.
                 Node::NodeList(_) | Node::DefElem(_) | Node::String(_) | Node::Integer(_) | Node::None => {}
-                Node::RangeVar(_) | Node::RoleSpec(_) | Node::ReplicaIdentityStmt(_) | Node::TypeName(_) => {}
+                Node::RoleSpec(_) | Node::ReplicaIdentityStmt(_) | Node::TypeName(_) => {}
                 Node::ATAlterConstraint(_) => {}
+                // A parent that rows are shown by from now on, or no longer.
+                Node::RangeVar(parent) => self.named(parent),
                 Node::PartitionCmd(command) => {
+                    command.name().into_iter().for_each(|partition| self.named(partition));
                     if let Some(bound) = command.bound() {
                         let lists = [bound.listdatums(), bound.lowerdatums(), bound.upperdatums()];
                         lists.into_iter().flat_map(|list| list.iter()).for_each(|datum| self.bound_datum(datum));
@@ -282,6 +285,11 @@ impl Reading<'_> {
                 expression => self.visit(expression),
             }
         }
+    }
+
+    /// A relation that is named and not touched: what it is has to be known all the same.
+    fn named(&mut self, name: &RangeVar) {
+        self.relation(name.schemaname(), name.relname().unwrap_or(""));
     }
 
     fn comment(&mut self, kind: u32, object: Node<'_>) {
@@ -309,7 +317,7 @@ impl Reading<'_> {
     }
 
     /// A relation, a function or another object that is renamed or moved.
-    fn altered_object(&mut self, kind: u32, (relation, object): (Option<&pg_raw_parse::nodes::RangeVar>, Node<'_>)) {
+    fn altered_object(&mut self, kind: u32, (relation, object): (Option<&RangeVar>, Node<'_>)) {
         let functions = [
             ObjectType::OBJECT_FUNCTION,
             ObjectType::OBJECT_PROCEDURE,

@@ -6,7 +6,7 @@ use model::Verb;
 /// What calling a function of `pg_catalog` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// It computes a value from its arguments and touches nothing.
+    /// It computes a value from its arguments, or from what the catalog says of an object, and touches nothing.
     Harmless,
     /// It is another operation, on the target.
     OnTarget(Verb),
@@ -16,7 +16,7 @@ pub(super) enum Meaning {
 
 /// What the function of this name means.
 pub(super) fn meaning(name: &str) -> Meaning {
-    if HARMLESS.binary_search(&name).is_ok() {
+    if HARMLESS.binary_search(&name).is_ok() || METADATA.binary_search(&name).is_ok() {
         return Meaning::Harmless;
     }
     match name {
@@ -287,14 +287,102 @@ const HARMLESS: &[&str] = &[
     "xmlexists",
 ];
 
+/// Sorted. Functions that tell what the catalog holds of objects, roles and privileges, and how large a relation is: they
+/// read no rows of tables. Neither settings nor bodies of functions, which may hold secrets, are told by one of them.
+const METADATA: &[&str] = &[
+    "acldefault",
+    "aclexplode",
+    "col_description",
+    "getdatabaseencoding",
+    "has_any_column_privilege",
+    "has_column_privilege",
+    "has_database_privilege",
+    "has_foreign_data_wrapper_privilege",
+    "has_function_privilege",
+    "has_language_privilege",
+    "has_parameter_privilege",
+    "has_schema_privilege",
+    "has_sequence_privilege",
+    "has_server_privilege",
+    "has_table_privilege",
+    "has_tablespace_privilege",
+    "has_type_privilege",
+    "obj_description",
+    "pg_char_to_encoding",
+    "pg_collation_is_visible",
+    "pg_conversion_is_visible",
+    "pg_database_size",
+    "pg_describe_object",
+    "pg_encoding_to_char",
+    "pg_function_is_visible",
+    "pg_get_constraintdef",
+    "pg_get_expr",
+    "pg_get_function_arg_default",
+    "pg_get_function_arguments",
+    "pg_get_function_identity_arguments",
+    "pg_get_function_result",
+    "pg_get_indexdef",
+    "pg_get_keywords",
+    "pg_get_partition_constraintdef",
+    "pg_get_partkeydef",
+    "pg_get_ruledef",
+    "pg_get_serial_sequence",
+    "pg_get_statisticsobjdef",
+    "pg_get_statisticsobjdef_columns",
+    "pg_get_statisticsobjdef_expressions",
+    "pg_get_triggerdef",
+    "pg_get_userbyid",
+    "pg_get_viewdef",
+    "pg_has_role",
+    "pg_index_column_has_property",
+    "pg_index_has_property",
+    "pg_indexam_has_property",
+    "pg_indexes_size",
+    "pg_opclass_is_visible",
+    "pg_operator_is_visible",
+    "pg_opfamily_is_visible",
+    "pg_partition_ancestors",
+    "pg_partition_root",
+    "pg_partition_tree",
+    "pg_relation_is_publishable",
+    "pg_relation_size",
+    "pg_size_bytes",
+    "pg_size_pretty",
+    "pg_statistics_obj_is_visible",
+    "pg_table_is_visible",
+    "pg_table_size",
+    "pg_tablespace_location",
+    "pg_tablespace_size",
+    "pg_total_relation_size",
+    "pg_ts_config_is_visible",
+    "pg_ts_dict_is_visible",
+    "pg_ts_parser_is_visible",
+    "pg_ts_template_is_visible",
+    "pg_type_is_visible",
+    "row_security_active",
+    "shobj_description",
+    "to_regclass",
+    "to_regcollation",
+    "to_regnamespace",
+    "to_regoper",
+    "to_regoperator",
+    "to_regproc",
+    "to_regprocedure",
+    "to_regrole",
+    "to_regtype",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_sorted_and_holds_nothing_that_acts() {
-        assert!(HARMLESS.is_sorted_by(|a, b| a < b));
+    fn the_lists_are_sorted_and_hold_nothing_that_acts_or_tells_secrets() {
+        assert!(HARMLESS.is_sorted_by(|a, b| a < b) && METADATA.is_sorted_by(|a, b| a < b));
         for name in ["nextval", "setval", "pg_sleep", "query_to_xml", "lo_create", "pg_terminate_backend", "dblink"] {
+            assert_eq!(meaning(name), Meaning::Call, "{name}");
+        }
+        for name in ["current_setting", "pg_get_functiondef", "pg_show_all_settings", "pg_sequence_last_value"] {
             assert_eq!(meaning(name), Meaning::Call, "{name}");
         }
         assert_eq!(meaning("set_config"), Meaning::OnTarget(Verb::SqlConfigure));

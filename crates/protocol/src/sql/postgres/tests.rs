@@ -7,7 +7,7 @@ fn table(schema: &str, name: &str, columns: &[&str], classes: &[&str], is_view: 
         schema: schema.to_owned(),
         name: name.to_owned(),
         columns: columns.iter().map(|column| (*column).to_owned()).collect(),
-        classes: classes.iter().map(|column| ((*column).to_owned(), column.parse().unwrap())).collect(),
+        classes: classes.iter().map(|column| ((*column).to_owned(), [column.parse().unwrap()].into())).collect(),
         identity: "oid 1".to_owned(),
         triggers: Vec::new(),
         is_view,
@@ -30,7 +30,13 @@ fn catalog() -> Catalog {
         table("public", "notes", &["id", "body"], &[], false),
         table("audit", "events", &["id", "body"], &[], false),
         table("public", "active_customers", &["id", "name", "email"], &[], true),
+        table("public", "staging", &["id", "name", "email"], &[], false),
     ]);
+    let (name, mut contacts) = table("public", "contacts", &["id", "contact"], &[], true);
+    for column in &contacts.columns {
+        contacts.classes.insert(column.clone(), ["card", "email"].map(|class| class.parse().unwrap()).into());
+    }
+    tables.insert(name, contacts);
     let columns = &["table_name", "column_name"];
     tables.extend([table("information_schema", "columns", columns, &[], true)]);
     for name in CATALOGS {
@@ -111,6 +117,38 @@ fn every_statement_of_the_corpus_is_read_as_strictly_as_expected() {
     assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
+#[test]
+fn a_write_that_names_a_classified_column_copies_its_class() {
+    let nothing = COPYING_NOTHING.iter().map(|text| (*text, ""));
+    let wrong: Vec<String> = COPYING
+        .iter()
+        .copied()
+        .chain(nothing)
+        .filter_map(|(text, expected)| {
+            let copied: Vec<String> = read(text).unwrap().copied.iter().map(ToString::to_string).collect();
+            (copied.join(" ") != expected).then(|| format!("{text}: {copied:?}, not {expected}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_psql_asks_the_catalog_is_plain_reads() {
+    let texts = include_str!("../../../testdata/sql/psql.txt").split("\n\n-- ").skip(1);
+    let wrong: Vec<String> = texts
+        .filter_map(|block| {
+            let (command, text) = block.split_once('\n').unwrap();
+            let found = read(text).unwrap().operations;
+            let is_plain = |found: &Operation| {
+                found.verb == Verb::SqlSelect
+                    && matches!(found.resource.kind, ResourceKind::Table | ResourceKind::Target)
+            };
+            (found.is_empty() || !found.iter().all(is_plain)).then(|| format!("{command}: {found:?}\n{text}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// Text of `count` repetitions.
 fn repeated(before: &str, each: &str, count: usize, after: &str) -> String {
     format!("{before}{}{after}", each.repeat(count))
@@ -130,6 +168,9 @@ fn hostile_text_ends_in_an_answer_on_a_small_stack() {
         repeated("", "WITH a AS (", 3_000, &repeated("SELECT 1", ") SELECT 1", 3_000, "")),
         repeated("SELECT a", "[1]", 50_000, ""),
         repeated("SELECT ", "CASE WHEN ", 3_000, "true"),
+        repeated("INSERT INTO notes SELECT c.lower FROM customers c", ", customers c", 20_000, " WHERE c.x = c.y"),
+        repeated("UPDATE customers SET name = name", " || customers.email", 50_000, ""),
+        repeated("UPDATE customers SET name = 'x' WHERE id = 1", " AND email = 'a' AND c.lower = 1", 20_000, ""),
         "SELECT 'a\0b'".to_owned(),
         "x".repeat(model::limit::STATEMENT_BYTES + 1),
     ];
@@ -173,24 +214,171 @@ const COLUMNS: &[&str] = &[
     "tablename",
 ];
 const CATALOGS: &[&str] = &[
+    "pg_am",
+    "pg_attrdef",
+    "pg_attribute",
+    "pg_auth_members",
     "pg_authid",
     "pg_class",
+    "pg_collation",
+    "pg_constraint",
+    "pg_database",
+    "pg_depend",
+    "pg_description",
+    "pg_extension",
     "pg_hba_file_rules",
+    "pg_index",
+    "pg_inherits",
     "pg_largeobject",
     "pg_largeobject_metadata",
-    "pg_namespace",
-    "pg_stats_ext",
-    "pg_user_mappings",
-    "pg_database",
     "pg_locks",
+    "pg_namespace",
+    "pg_opclass",
+    "pg_opfamily",
+    "pg_policy",
     "pg_proc",
+    "pg_publication",
+    "pg_publication_namespace",
+    "pg_publication_rel",
+    "pg_rewrite",
     "pg_roles",
+    "pg_sequence",
     "pg_settings",
     "pg_shadow",
     "pg_stat_activity",
     "pg_stat_statements",
     "pg_statistic",
+    "pg_statistic_ext",
     "pg_stats",
+    "pg_stats_ext",
     "pg_tables",
+    "pg_tablespace",
+    "pg_trigger",
+    "pg_type",
     "pg_user",
+    "pg_user_mappings",
+];
+
+/// Writes, and the classes of what they may store where it has none.
+const COPYING: &[(&str, &str)] = &[
+    ("UPDATE customers SET name = email", "email"),
+    ("UPDATE customers SET name = upper(customers.\"email\") || card WHERE id = 1", "card email"),
+    ("UPDATE customers SET (name, created) = (email, card) WHERE id = 1", "card email"),
+    ("UPDATE customers SET (name, created) = (SELECT email, ssn) WHERE id = 1", "email ssn"),
+    ("UPDATE customers SET name = (SELECT e FROM (SELECT email AS e FROM customers) x LIMIT 1)", "email"),
+    ("UPDATE customers SET name = 'hit' WHERE id = 1 AND email LIKE 'a%'", "email"),
+    ("UPDATE customers SET name = 'hit' WHERE id = 1 OR email = 'a'", "email"),
+    ("UPDATE customers SET name = 'hit' WHERE email = ANY ($1)", "email"),
+    ("UPDATE customers SET name = (email = 'a')::text WHERE id = 1", "email"),
+    ("UPDATE customers SET name = customers::text", "card email ssn"),
+    ("UPDATE customers SET name = customers.to_jsonb", "card email ssn"),
+    ("UPDATE customers SET name = (customers).email", "card email ssn"),
+    ("UPDATE customers SET name[length(email)] = 'x'", "email"),
+    ("UPDATE customers SET name = 'hit' WHERE customers.to_jsonb = '{}'", "card email ssn"),
+    ("UPDATE orders SET note = customers.email FROM customers WHERE customers.id = orders.customer", "email"),
+    ("UPDATE orders SET note = c::text FROM customers c WHERE c.id = 1", "card email ssn"),
+    ("UPDATE orders SET note = s.d FROM customers AS s (a, b, d) WHERE s.a = 1", "card email ssn"),
+    ("UPDATE orders SET note = j.x FROM (customers JOIN staging USING (id)) AS j (k, l, x)", "card email ssn"),
+    ("UPDATE orders SET note = 'x' FROM staging NATURAL JOIN customers", "card email ssn"),
+    ("UPDATE orders SET note = 'x' FROM staging JOIN customers USING (email)", "email"),
+    ("UPDATE orders SET note = (SELECT email FROM customers WHERE id = 1) WHERE id = 1", "email"),
+    ("UPDATE orders SET note = (SELECT contact FROM contacts WHERE id = 1) WHERE id = 1", "card email"),
+    ("INSERT INTO notes SELECT id, email FROM customers", "email"),
+    ("INSERT INTO notes SELECT * FROM customers", "card email ssn"),
+    ("INSERT INTO notes TABLE customers", "card email ssn"),
+    ("INSERT INTO notes SELECT c.* FROM customers c", "card email ssn"),
+    ("INSERT INTO notes SELECT public.customers.* FROM public.customers", "card email ssn"),
+    ("INSERT INTO notes SELECT 1, c FROM customers c", "card email ssn"),
+    ("INSERT INTO notes SELECT 1, row_to_json(c) FROM customers c", "card email ssn"),
+    ("INSERT INTO notes SELECT 1, c.lower FROM customers c, staging AS lower", "card email ssn"),
+    ("INSERT INTO notes SELECT id, name FROM customers ORDER BY email", "email"),
+    ("INSERT INTO notes SELECT id, name FROM customers GROUP BY id, name HAVING max(ssn) > 'm'", "ssn"),
+    ("INSERT INTO notes SELECT 1, 'x' WHERE EXISTS (SELECT 1 FROM customers WHERE email > 'm')", "email"),
+    ("INSERT INTO notes SELECT id, name FROM staging UNION ALL SELECT id, card FROM customers", "card"),
+    ("INSERT INTO notes VALUES (1, (SELECT max(card) FROM customers))", "card"),
+    ("INSERT INTO notes SELECT x.id, x.e FROM (SELECT * FROM customers) AS x (id, n, e)", "card email ssn"),
+    ("WITH x AS (SELECT * FROM customers) INSERT INTO notes SELECT id, x.name FROM x", "card email ssn"),
+    ("WITH x (i, e) AS (SELECT id, email FROM customers) INSERT INTO notes SELECT i, e FROM x", "email"),
+    ("WITH d AS (DELETE FROM customers RETURNING email) INSERT INTO notes SELECT 1, email FROM d", "email"),
+    ("WITH d AS (DELETE FROM customers RETURNING ssn AS s) INSERT INTO notes SELECT 1, s FROM d", "ssn"),
+    ("WITH d AS (DELETE FROM customers RETURNING *) INSERT INTO notes SELECT id, d.name FROM d", "card email ssn"),
+    ("WITH d AS (UPDATE customers SET name = 'x' RETURNING old.*) INSERT INTO notes TABLE d", "card email ssn"),
+    ("WITH e AS (SELECT email FROM customers), i AS (INSERT INTO notes SELECT 1, email FROM e) SELECT 1", "email"),
+    ("INSERT INTO customers VALUES (1, 'a', 'b') ON CONFLICT (id) DO UPDATE SET name = excluded.email", "email"),
+    ("INSERT INTO customers VALUES (1, 'a', 'b') ON CONFLICT (id) DO UPDATE SET name = customers.email", "email"),
+    ("INSERT INTO customers VALUES (1) ON CONFLICT (id) DO UPDATE SET email = lower(excluded.email)", "email"),
+    ("INSERT INTO customers VALUES (1) ON CONFLICT (id) DO UPDATE SET name = excluded::text", "card email ssn"),
+    ("INSERT INTO customers VALUES (1) ON CONFLICT (id) DO UPDATE SET name = 'x' WHERE customers.card > 'm'", "card"),
+    ("DELETE FROM customers WHERE email LIKE 'a%'", "email"),
+    ("DELETE FROM orders WHERE customer IN (SELECT id FROM customers WHERE email LIKE 'a%')", "email"),
+    ("DELETE FROM orders USING customers c WHERE c.id = customer AND c.email = note", "email"),
+    ("MERGE INTO notes n USING customers c ON c.id = n.id WHEN MATCHED THEN UPDATE SET body = c.email", "email"),
+    ("MERGE INTO notes n USING customers c ON c.id = n.id WHEN NOT MATCHED THEN INSERT VALUES (c.id, c.ssn)", "ssn"),
+    ("MERGE INTO notes n USING customers c ON c.email = n.body WHEN MATCHED THEN DELETE", "email"),
+    ("MERGE INTO notes n USING customers c ON c.id = n.id WHEN MATCHED AND c.card > 'm' THEN DELETE", "card"),
+    ("CREATE TABLE x AS SELECT * FROM customers", "card email ssn"),
+    ("CREATE TABLE x AS TABLE customers WITH NO DATA", "card email ssn"),
+    ("CREATE TEMP TABLE x (a) AS SELECT email FROM customers", "email"),
+    ("CREATE MATERIALIZED VIEW x AS SELECT email FROM customers", "email"),
+    ("SELECT id, email INTO x FROM customers", "email"),
+    ("SELECT id, email INTO x FROM customers UNION SELECT 1, card FROM customers", "card email"),
+    ("EXPLAIN ANALYZE INSERT INTO notes SELECT id, email FROM customers", "email"),
+    ("PREPARE p AS INSERT INTO notes SELECT id, email FROM customers", "email"),
+    ("COPY customers TO '/tmp/x'", "card email ssn"),
+    ("COPY customers (id, card) TO PROGRAM 'cat'", "card"),
+    ("COPY (SELECT id, email FROM customers) TO '/tmp/x'", "email"),
+    ("SELECT id FROM customers WHERE set_config('app.x', email, false) <> ''", "email"),
+    ("SELECT pg_notify('a', s.x) FROM (SELECT card AS x FROM customers) s", "card"),
+    ("ALTER TABLE customers ALTER name TYPE text USING email", "email"),
+    ("ALTER TABLE customers ADD copy text GENERATED ALWAYS AS (lower(email)) STORED", "email"),
+    ("ALTER TABLE customers ALTER name DROP EXPRESSION", "card email ssn"),
+    ("ALTER TABLE customers INHERIT staging", "card email ssn"),
+    ("ALTER TABLE staging ATTACH PARTITION customers DEFAULT", "card email ssn"),
+    ("ALTER TABLE customers DETACH PARTITION staging", "card email ssn"),
+    ("ALTER TABLE customers RENAME TO former", "card email ssn"),
+    ("ALTER TABLE customers RENAME email TO note", "email"),
+    ("ALTER TABLE customers SET SCHEMA audit", "card email ssn"),
+    ("SELECT 1; INSERT INTO notes SELECT id, email FROM customers; SELECT 2", "email"),
+];
+
+/// Statements that show classified values, set them or find by them, and store none elsewhere.
+const COPYING_NOTHING: &[&str] = &[
+    "UPDATE customers SET email = 'new', name = $1 WHERE id = 1",
+    "UPDATE customers SET (name, email) = ('a', 'b') WHERE id = 1",
+    "UPDATE customers SET name = 'new' WHERE (email = 'a' AND id = 1)",
+    "UPDATE customers SET name = 'new' WHERE customers.email IN ('a', $1) RETURNING *, email || ''",
+    "UPDATE customers SET name = upper(name), created = now() WHERE id = 1",
+    "UPDATE orders SET total = total + 1, note = note || 'x' WHERE id = 1",
+    "UPDATE orders SET note = c.name FROM customers AS c WHERE c.id = orders.customer AND c.email = 'a' RETURNING c.card",
+    "INSERT INTO customers (id, name, email) VALUES (1, 'a', 'b') RETURNING *",
+    "INSERT INTO customers SELECT * FROM staging",
+    "INSERT INTO customers VALUES (1, 'a', 'b') ON CONFLICT (email) DO NOTHING",
+    "INSERT INTO customers VALUES (1, 'a', 'b') ON CONFLICT (lower(email)) DO UPDATE SET email = excluded.email",
+    "INSERT INTO customers (id, email) VALUES (1, 'b') ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+    "INSERT INTO notes SELECT id, name FROM customers WHERE email = 'a'",
+    "INSERT INTO notes SELECT count(*), 'x' FROM customers",
+    "INSERT INTO notes SELECT o.* FROM orders o JOIN customers c ON c.id = o.customer",
+    "INSERT INTO notes SELECT id, email FROM staging",
+    "WITH x AS (SELECT id, name FROM customers) INSERT INTO notes SELECT x.* FROM x",
+    "WITH d AS (DELETE FROM customers WHERE id = 1 RETURNING *) SELECT * FROM d",
+    "WITH d AS (DELETE FROM customers WHERE id = 1 RETURNING id) INSERT INTO notes SELECT id, 'gone' FROM d",
+    "WITH d AS (DELETE FROM orders WHERE id = 1 RETURNING id) SELECT email FROM customers WHERE id = 1",
+    "DELETE FROM customers WHERE email = 'a' RETURNING email",
+    "DELETE FROM orders WHERE customer IN (SELECT id FROM customers WHERE name = 'a')",
+    "MERGE INTO customers c USING staging s ON s.id = c.id WHEN MATCHED THEN UPDATE SET email = 'x', name = s.name",
+    "SELECT email, card FROM customers WHERE email LIKE 'a%'",
+    "WITH x AS (SELECT * FROM customers NATURAL JOIN staging) SELECT * FROM x",
+    "SELECT c FROM customers c FOR UPDATE",
+    "EXPLAIN INSERT INTO notes SELECT id, email FROM customers",
+    "COPY customers TO STDOUT",
+    "COPY customers FROM STDIN",
+    "COPY customers (id, name) TO '/tmp/x'",
+    "SELECT set_config('app.x', name, false) FROM customers WHERE email = 'a'",
+    "CREATE VIEW x AS SELECT email FROM customers",
+    "CREATE INDEX x ON customers (lower(email))",
+    "ALTER TABLE customers ADD note text DEFAULT 'x', ADD CHECK (email <> ''), DROP card",
+    "ALTER TABLE orders RENAME TO former",
+    "DROP TABLE customers",
+    "TRUNCATE customers",
+    "UPDATE staging SET name = email",
 ];

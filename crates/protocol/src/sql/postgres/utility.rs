@@ -64,7 +64,7 @@ impl Reading<'_> {
 
     /// EXPLAIN plans, and planning may run code: the tables are touched. EXPLAIN ANALYZE runs the statement.
     fn explain(&mut self, explain: &ExplainStmt) {
-        if explain.options().iter().any(|option| option.defname() == Some("analyze") && !is_off(option)) {
+        if analyzes(explain) {
             return match explain.query() {
                 Node::CreateTableAsStmt(create) => self.create_as(create),
                 inner => self.statement_inside(inner),
@@ -204,10 +204,13 @@ impl Reading<'_> {
     }
 
     /// A relation by name, if the catalog has it.
-    fn relation(&mut self, schema: Option<&str>, name: &str) -> Option<Resource> {
+    pub(super) fn relation(&mut self, schema: Option<&str>, name: &str) -> Option<Resource> {
         let key = (schema.map(str::to_owned), name.to_owned());
         match self.known.tables.get(&key) {
-            Some(Some(table)) => Some(Resource::new(ResourceKind::Table, &table.schema, &table.name)),
+            Some(Some(table)) => {
+                self.tables.push(table);
+                Some(Resource::new(ResourceKind::Table, &table.schema, &table.name))
+            }
             Some(None) => None,
             None => {
                 self.questions.insert(super::CatalogQuestion::Table(key.0, key.1));
@@ -276,6 +279,11 @@ fn name_of(object: Node<'_>) -> (Option<String>, String) {
 
 fn joined(schema: Option<&str>, name: &str) -> String {
     schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}.{name}"))
+}
+
+/// Whether EXPLAIN runs what it explains.
+pub(super) fn analyzes(explain: &ExplainStmt) -> bool {
+    explain.options().iter().any(|option| option.defname() == Some("analyze") && !is_off(option))
 }
 
 /// Whether an option is written as off: `EXPLAIN (ANALYZE false)`.

@@ -50,9 +50,9 @@ impl Reading<'_> {
         let opaque = tables.iter().any(|table| table.is_view);
         let seen: Vec<&Table> = if opaque { self.catalog.tables.values().collect() } else { tables };
         let mut named = Named { opaque, ..Named::default() };
-        for (column, class) in seen.iter().flat_map(|table| &table.classes) {
-            named.columns.entry(column.clone()).or_default().insert(class.clone());
-            named.all.insert(class.clone());
+        for (column, classes) in seen.iter().flat_map(|table| &table.classes) {
+            named.columns.entry(column.clone()).or_default().extend(classes.iter().cloned());
+            named.all.extend(classes.iter().cloned());
         }
         for alias in ["rowid", "oid", "_rowid_"] {
             named.columns.entry(alias.to_owned()).or_default().extend(named.all.iter().cloned());

@@ -9,7 +9,7 @@ fn catalog() -> Catalog {
         schema: String::new(),
         name: name.to_owned(),
         columns: columns.iter().map(|column| (*column).to_owned()).collect(),
-        classes: classes.iter().map(|column| ((*column).to_owned(), column.parse().unwrap())).collect(),
+        classes: classes.iter().map(|column| ((*column).to_owned(), [column.parse().unwrap()].into())).collect(),
         identity: format!("root of {name}"),
         triggers: Vec::new(),
         is_view: false,

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use enforcement::{Enforcement, HeldNotice, Problem, Session, Settlement, StoredProposal};
 use gate::{Clearance, Payload, Phase, Presented, Refusal, RefusalKind, RunEnd};
 use model::{
-    ActionId, Duration, Operation, Parameter, Purpose, Resource, ResourceKind, ReviewId, Run, SessionState, Standing,
-    Statement, Target, TargetKind, Verb,
+    ActionId, DataClass, Duration, Operation, Parameter, Purpose, ReviewId, Run, SessionState, Standing, Statement,
+    Target, TargetKind,
 };
 use protocol::native::action::GatewayOperation;
 use protocol::native::message::Proposal;
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{ActionReport, NativeDoor, ReviewNotice, bad_proposal, not_found};
+use crate::door::copies;
 use crate::upstream::gateway::GatewayUpstream;
 use crate::upstream::sqlite::{Request, SqliteUpstream};
 use crate::upstream::{Answer, UpstreamFailed};
@@ -35,6 +36,34 @@ struct Read {
 enum Upstream {
     Sqlite { file: SqliteUpstream, meaning: Meaning },
     Gateway(GatewayOperation),
+}
+
+impl Read {
+    /// Classes whose values it may store where they have none.
+    const fn copied(&self) -> &BTreeSet<DataClass> {
+        const NONE: &BTreeSet<DataClass> = &BTreeSet::new();
+        match &self.upstream {
+            Upstream::Sqlite { meaning, .. } => &meaning.copied,
+            Upstream::Gateway(_) => NONE,
+        }
+    }
+
+    /// The action for the gate, with what it takes along of classes that the actor may not see.
+    fn presented(&self, copies: &[Operation], state: &Arc<SessionState>) -> Presented {
+        let mut statement = self.statement.clone();
+        statement.operations.extend_from_slice(copies);
+        Presented {
+            statement_digest: statement.digest(),
+            statement: Arc::new(statement),
+            parameters: self.parameters.clone(),
+            state: Arc::clone(state),
+            reveal: BTreeSet::new(),
+            reason: self.proposal.reason.clone(),
+            purpose: Purpose::Run,
+            obstacle: None,
+            payload: Payload(self.statement.text.clone().into_bytes()),
+        }
+    }
 }
 
 /// A new proposal: kept, then put to the gate.
@@ -188,20 +217,9 @@ async fn converse_on(
         }
     };
     let state = Arc::new(SessionState::default());
-    let statement = with_copies(&mut session, &read);
-    let presented = Presented {
-        statement_digest: statement.digest(),
-        statement: Arc::new(statement),
-        parameters: read.parameters.clone(),
-        state: Arc::clone(&state),
-        reveal: BTreeSet::new(),
-        reason: read.proposal.reason.clone(),
-        purpose: Purpose::Run,
-        obstacle: None,
-        payload: Payload(read.statement.text.clone().into_bytes()),
-    };
+    let mut copies = copies::hidden(&mut session, read.copied()).await?;
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(wait.as_millis());
-    let mut settled = session.present(presented).await;
+    let mut settled = session.present(read.presented(&copies, &state)).await;
     loop {
         match settled {
             Settlement::Forward(clearance) => return run(door, session, (id, &read), clearance, gone).await,
@@ -226,23 +244,16 @@ async fn converse_on(
                 }
                 // The catalog may have moved while it waited: what the names mean now is what the gate compares.
                 let bound = again(&read).await?;
-                settled = session.resume(Arc::clone(&state), bound).await;
+                let now = copies::hidden(&mut session, read.copied()).await?;
+                settled = if now == copies {
+                    session.resume(Arc::clone(&state), bound).await
+                } else {
+                    copies = now;
+                    session.present(read.presented(&copies, &state)).await
+                };
             }
         }
     }
-}
-
-/// The statement with what it stores of classes that the actor may not see: that is like nothing that a rule grants.
-fn with_copies(session: &mut Session, read: &Read) -> Statement {
-    let mut statement = read.statement.clone();
-    if let Upstream::Sqlite { meaning, .. } = &read.upstream {
-        let hidden = session.hidden_classes();
-        statement.operations.extend(meaning.copied.intersection(&hidden).map(|class| {
-            let what = format!("storing values of class {class} where they are not classified");
-            Operation::new(Verb::Unknown, Resource::new(ResourceKind::Object, "", &what))
-        }));
-    }
-    statement
 }
 
 /// An action that is fetched goes on with its own review. If that is still open and another was opened instead, the action

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use enforcement::{HeldNotice, Session, Settlement};
 use futures_util::FutureExt as _;
 use gate::{Clearance, Obstacle, Payload, Presented, Refusal};
-use model::{Bound, Purpose, SessionState};
+use model::{Digest, Purpose, SessionState, Statement};
 use protocol::postgres::action::{Act, Building, Names, Pipeline, Step, query};
 use protocol::postgres::message::{Malformed, Message, Report, Said, Severity, read, take_frame};
 use protocol::postgres::result::{Fault, Status};
@@ -18,6 +18,7 @@ use super::client::Client;
 use super::reading::{Library, Reading, State, Unread, failed_transaction};
 use super::relay::{Closing, Fate, Going, Running, Turn};
 use super::{PostgresDoor, told};
+use crate::door::copies;
 use crate::upstream::postgres::{Connection, Failed, Piece};
 
 /// One client's conversation with one upstream connection.
@@ -254,7 +255,7 @@ impl Conversation {
 
     /// One action, to the gate and, if it is held, through the wait.
     async fn clear(&mut self, act: &Act, before: &mut Before) -> Result<Cleared, End> {
-        let (reading, state) = match self.look(&act.statement.text).await {
+        let (mut reading, state) = match self.look(&act.statement.text).await {
             Ok(found) => found,
             Err(Unread::Told(report)) => return Ok(Cleared::Refused(report)),
             Err(Unread::Failed(failed)) => return Err(failed.into()),
@@ -265,26 +266,33 @@ impl Conversation {
         let obstacle = self.obstacle(&reading, before);
         before.moved |= act.purpose == Purpose::Run
             && (reading.moves_state || (reading.keeps_house() && self.state.may_move_back()));
-        let presented = Presented {
-            statement: Arc::clone(&reading.statement),
-            statement_digest: reading.digest,
-            parameters: act.parameters.to_vec(),
-            state,
-            purpose: act.purpose,
-            obstacle,
-            reveal: BTreeSet::new(),
-            reason: String::new(),
-            payload: Payload(act.bytes.clone()),
+        let mut copies = match copies::hidden(&mut self.session, &reading.copied).await {
+            Ok(copies) => copies,
+            Err(refusal) => return Ok(self.refused(&refusal)),
         };
-        let mut settled = self.session.present(presented).await;
+        let mut settled = self.session.present(presented(act, reading.with(&copies), (state, obstacle))).await;
         loop {
             match settled {
                 Settlement::Forward(clearance) => return Ok(Cleared::Forward(clearance, reading)),
-                Settlement::Refused(refusal) => {
-                    return Ok(Cleared::Refused(told::refusal(&refusal, &self.door.0.reviews)));
-                }
+                Settlement::Refused(refusal) => return Ok(self.refused(&refusal)),
                 Settlement::Held(held) => match self.hold(&held, &act.statement.text).await? {
-                    Woken::Moved(state, bound) => settled = self.session.resume(state, Some(bound)).await,
+                    Woken::Moved(again, state) => {
+                        let now = match copies::hidden(&mut self.session, &again.copied).await {
+                            Ok(now) => now,
+                            Err(refusal) => {
+                                self.session.let_go().await;
+                                return Ok(self.refused(&refusal));
+                            }
+                        };
+                        // What its names mean has changed: the gate tells that by itself.
+                        let moved = again.statement.bound != reading.statement.bound;
+                        settled = if moved || now == copies {
+                            self.session.resume(state, Some(again.statement.bound.clone())).await
+                        } else {
+                            (reading, copies) = (again, now);
+                            self.session.present(presented(act, reading.with(&copies), (state, None))).await
+                        };
+                    }
                     Woken::Told(report) => {
                         self.session.let_go().await;
                         return Ok(Cleared::Refused(report));
@@ -292,6 +300,10 @@ impl Conversation {
                 },
             }
         }
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Cleared {
+        Cleared::Refused(told::refusal(refusal, &self.door.0.reviews))
     }
 
     /// What a text means here and now, and the state it would run in.
@@ -363,7 +375,7 @@ impl Conversation {
         self.library.forget();
         self.state = State::default();
         match self.look(text).await {
-            Ok((reading, state)) => Ok(Woken::Moved(state, reading.statement.bound.clone())),
+            Ok((reading, state)) => Ok(Woken::Moved(reading, state)),
             Err(Unread::Told(report)) => Ok(Woken::Told(report)),
             Err(Unread::Failed(failed)) => Err(failed.into()),
         }
@@ -422,10 +434,29 @@ struct Before {
 
 /// How a wait ended.
 enum Woken {
-    /// The review moved: the state, and what names mean, as they are now.
-    Moved(Arc<SessionState>, Vec<Bound>),
+    /// The review moved: what the statement means, and the state, as they are now.
+    Moved(Arc<Reading>, Arc<SessionState>),
     /// The client is told this.
     Told(Report),
+}
+
+/// An action for the gate.
+fn presented(
+    act: &Act,
+    (statement, statement_digest): (Arc<Statement>, Digest),
+    (state, obstacle): (Arc<SessionState>, Option<Obstacle>),
+) -> Presented {
+    Presented {
+        statement,
+        statement_digest,
+        parameters: act.parameters.to_vec(),
+        state,
+        purpose: act.purpose,
+        obstacle,
+        reveal: BTreeSet::new(),
+        reason: String::new(),
+        payload: Payload(act.bytes.clone()),
+    }
 }
 
 fn cancelled(held: &HeldNotice, reviews: &str) -> Report {

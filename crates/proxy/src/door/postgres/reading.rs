@@ -1,11 +1,11 @@
 //! What a statement means on one connection, kept as long as the catalog it was read by; and the state of the session,
 //! asked for again whenever something may have moved it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use model::{Digest, SessionState, Statement, Target, Verb};
+use model::{DataClass, Digest, Operation, SessionState, Statement, Target, Verb};
 use protocol::postgres::message::Report;
 use protocol::postgres::result::Status;
 use protocol::sql::Meaning;
@@ -23,6 +23,8 @@ pub(super) struct Reading {
     pub(super) is_plain: bool,
     /// It may read classified columns: a table that has some, or code that nobody looks into.
     pub(super) may_show_classes: bool,
+    /// Classes whose values it may store where they have none.
+    pub(super) copied: BTreeSet<DataClass>,
     /// It may move settings, roles, or what names mean.
     pub(super) moves_state: bool,
     pub(super) statements: usize,
@@ -163,11 +165,23 @@ impl Reading {
             statement: Arc::new(statement),
             is_plain: verbs.iter().all(|verb| verb.is_plain_read()),
             may_show_classes: !meaning.classified.is_empty() || verbs.iter().any(|verb| is_opaque(*verb)),
+            copied: meaning.copied,
             moves_state: verbs.iter().any(|verb| moves_state(*verb)),
             statements: meaning.statements,
             columns_alone: AtomicBool::new(false),
             unsupported,
         }
+    }
+
+    /// The statement for the gate and its digest, with what it takes along of classes that the actor may not see.
+    pub(super) fn with(&self, copies: &[Operation]) -> (Arc<Statement>, Digest) {
+        if copies.is_empty() {
+            return (Arc::clone(&self.statement), self.digest);
+        }
+        let mut statement = (*self.statement).clone();
+        statement.operations.extend_from_slice(copies);
+        let digest = statement.digest();
+        (Arc::new(statement), digest)
     }
 }
 

@@ -174,25 +174,28 @@ impl Catalog {
         let of = |rows: &'_ [Row]| -> Vec<Row> { rows.iter().filter(|row| text(row, 0) == number).cloned().collect() };
         let (columns, code) = (of(&about.columns), of(&about.code));
         let ancestors = of(&about.ancestors);
-        let hidden_source = hidden_source(target, (schema, name), &of(&about.sources));
+        let sources = classes_of_sources(target, (schema, name), &of(&about.sources));
         let class_of = |column: &str| {
             let own = declared(target, schema, name, column);
             own.or_else(|| ancestors.iter().find_map(|row| declared(target, text(row, 1), text(row, 2), column)))
         };
+        let declared_here: BTreeSet<DataClass> =
+            columns.iter().filter_map(|row| class_of(text(row, 2))).cloned().collect();
         let mut classes = BTreeMap::new();
         let mut origins = HashMap::new();
         for row in &columns {
             let column = text(row, 2);
             let (class, generated) = (class_of(column), text(row, 5) == "t");
-            if let Some(class) = class.or(hidden_source.as_ref()) {
-                classes.insert(column.to_owned(), class.clone());
-            }
-            let origin = match class {
-                Some(class) => Provenance::Classified(class.clone()),
-                // What a view shows, or a generated column holds, may be another column's.
-                None if hidden_source.is_some() || generated => Provenance::Unproven,
-                None => Provenance::Clean,
+            // What a view shows, or a generated column holds, may be another column's.
+            let (held, origin) = match class {
+                Some(class) => ([class.clone()].into(), Provenance::Classified(class.clone())),
+                None if generated => (&declared_here | &sources, Provenance::Unproven),
+                None if !sources.is_empty() => (sources.clone(), Provenance::Unproven),
+                None => (BTreeSet::new(), Provenance::Clean),
             };
+            if !held.is_empty() {
+                classes.insert(column.to_owned(), held);
+            }
             if let Ok(number) = text(row, 1).parse() {
                 origins.insert(number, origin);
             }
@@ -263,19 +266,16 @@ fn declared<'t>(target: &'t Target, schema: &str, table: &str, column: &str) -> 
     target.classify.get(&format!("{schema}.{table}.{column}"))
 }
 
-/// A class that a view's sources hold, whatever the view calls it. A function of others' making may read anything.
-fn hidden_source(target: &Target, (schema, name): (&str, &str), sources: &[Row]) -> Option<DataClass> {
-    if schema == "pg_catalog" && SAMPLES.contains(&name) {
-        return target.classify.values().next().cloned();
+/// The classes that a view's sources hold, whatever the view calls them. A function of others' making may read anything.
+fn classes_of_sources(target: &Target, (schema, name): (&str, &str), sources: &[Row]) -> BTreeSet<DataClass> {
+    let samples = schema == "pg_catalog" && SAMPLES.contains(&name);
+    if samples || sources.iter().any(|row| row.get(1).is_none_or(Option::is_none)) {
+        return target.classify.values().cloned().collect();
     }
-    sources.iter().find_map(|row| {
-        let held = |(column, class): (&String, &DataClass)| {
-            let table = column.rsplit_once('.').map_or("", |(table, _)| table);
-            let is_source = table == format!("{}.{}", text(row, 1), text(row, 2));
-            (is_source || row.get(1).is_none_or(Option::is_none)).then(|| class.clone())
-        };
-        target.classify.iter().find_map(held)
-    })
+    let tables: BTreeSet<String> = sources.iter().map(|row| format!("{}.{}", text(row, 1), text(row, 2))).collect();
+    let held =
+        |(column, _): &(&String, &DataClass)| column.rsplit_once('.').is_some_and(|(table, _)| tables.contains(table));
+    target.classify.iter().filter(held).map(|(_, class)| class.clone()).collect()
 }
 
 fn text(row: &Row, column: usize) -> &str {
