@@ -139,12 +139,17 @@ impl Gateway {
 
     /// Adds an agent or pipeline by the command line, as ada, and returns its token.
     pub async fn add_agent(&self, name: &str, owner: &str, groups: &[&str], kind: &str) -> String {
+        self.add_agent_as("ada", (name, owner, kind), groups).await
+    }
+
+    /// Like [`Self::add_agent`], as another administrator, who then stands behind it as its owner does.
+    pub async fn add_agent_as(&self, by: &str, (name, owner, kind): (&str, &str, &str), groups: &[&str]) -> String {
         let groups = groups.iter().flat_map(|group| ["--group", group]);
         let mut all: Vec<&str> = ["--json", "agent", "add", name, "--owner", owner].into_iter().chain(groups).collect();
         if kind == "pipeline" {
             all.push("--pipeline");
         }
-        let report = self.cli_as("ada", &all).await.ok().json();
+        let report = self.cli_as(by, &all).await.ok().json();
         let token = report.pointer("/result/rows/0/2").and_then(Value::as_str);
         token.unwrap_or_else(|| panic!("no token in {report}")).to_owned()
     }

@@ -197,7 +197,8 @@ impl Template {
         }
         let mut tokens = BTreeMap::new();
         for (name, owner, kind) in AGENTS {
-            tokens.insert((*name).to_owned(), gateway.add_agent(name, owner, &["agents"], kind).await);
+            let token = gateway.add_agent_as(REGISTRAR, (name, owner, kind), &["agents"]).await;
+            tokens.insert((*name).to_owned(), token);
         }
         let site = gateway.stop().await;
         let mut files = Kept::of(site.folder.path());
@@ -253,6 +254,9 @@ pub const PEOPLE: &[(&str, &[&str])] = &[
 /// Agents and pipelines with their owners; all are in the group `agents`.
 pub const AGENTS: &[(&str, &str, &str)] =
     &[("shopkeeper", "ada", "agent"), ("clerk", "grace", "agent"), ("nightly", "ada", "pipeline")];
+
+/// The administrator who registers the agents of the template.
+const REGISTRAR: &str = "vera";
 
 /// A line that every PostgreSQL target has.
 const UPSTREAM_CA: &str = "upstream-ca = \"tls/ca.pem\"";

@@ -304,11 +304,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_protected_stays_on_the_machine() {
+        let bank = "[[target]]\nname = \"bank\"\nkind = \"postgres\"\nlisten = \"127.0.0.1:0\"\nowner = \"dba\"\n\
+            upstream = \"postgres://gateway@127.0.0.1/bank?sslmode=disable\"\n";
+        let place = |text: &str| match &read_text(text).unwrap().targets[1].place {
+            Place::Postgres(place) => Arc::clone(place),
+            Place::Here | Place::File { .. } => panic!("a server"),
+        };
+        assert_eq!(place(bank).address, "127.0.0.1:5432/bank");
+        for (from, to, words) in [
+            ("127.0.0.1:0", "0.0.0.0:0", "over TLS only"),
+            ("@127.0.0.1/", "@db.example/", "for loopback alone"),
+            ("sslmode=disable", "sslmode=prefer", "use `verify-full`"),
+            ("sslmode=disable", "options=x", "only `sslmode`"),
+            ("gateway@", "gateway:secret@", "a password stands in `upstream`"),
+            ("/bank?", "?", "names no role or no database"),
+            ("listen = \"127.0.0.1:0\"\n", "", "`listen` is missing"),
+            ("owner = \"dba\"\n", "owner = \"dba\"\npassword = \"hunter2\"\n", "never written here"),
+            ("owner = \"dba\"\n", "owner = \"dba\"\npassword = { env = \"A\", file = \"b\" }\n", "never written here"),
+            ("owner = \"dba\"\n", "owner = \"dba\"\nlongest-run = \"5m\"\n", "`statement_timeout`"),
+        ] {
+            let told = refused(&bank.replace(from, to));
+            assert!(told.contains(words) && !told.contains("hunter2"), "{to}: {told}");
+        }
+    }
+
+    #[test]
     fn a_target_says_how_long_a_statement_runs() {
         let target = "[[target]]\nname = \"shop\"\nkind = \"sqlite\"\nupstream = \"sqlite:a.db\"\nowner = \"dba\"\n";
         let longest = |text: &str| match read_text(text).unwrap().targets[1].place {
             Place::File { longest_run, .. } => longest_run,
-            Place::Here => panic!("a file"),
+            Place::Here | Place::Postgres(_) => panic!("a file"),
         };
         assert_eq!(longest(target), Duration::from_secs(60));
         assert_eq!(longest(&format!("{target}longest-run = \"5m\"\n")), Duration::from_secs(300));

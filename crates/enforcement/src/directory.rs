@@ -200,7 +200,7 @@ impl Enforcement {
         }
         let id = PrincipalId::from_random(identity::random().map_err(|error| error.to_string())?);
         let principal = Principal { id, kind: PrincipalKind::Person, name };
-        self.add(NewPrincipal { principal, owner: None, groups, credential }, by).await
+        self.add(NewPrincipal { principal, owner: None, added_by: by, groups, credential }, by).await
     }
 
     /// Adds an agent or pipeline and mints its token.
@@ -215,7 +215,7 @@ impl Enforcement {
         let token = Token::mint(id).map_err(|error| error.to_string())?;
         let principal = Principal { id, kind: new.kind, name: new.name };
         let owner = Some(owner.principal.id);
-        let added = NewPrincipal { principal, owner, groups: new.groups, credential: token.hash().0 };
+        let added = NewPrincipal { principal, owner, added_by: by, groups: new.groups, credential: token.hash().0 };
         Ok(Minted { principal: self.add(added, by).await?, token })
     }
 

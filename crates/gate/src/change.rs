@@ -82,6 +82,9 @@ pub struct NewPrincipal {
     pub principal: Principal,
     /// The person who owns it, for agents and pipelines.
     pub owner: Option<PrincipalId>,
+    /// Who added it, and saw its token.
+    #[serde(default)]
+    pub added_by: Option<PrincipalId>,
     /// Groups it belongs to.
     pub groups: BTreeSet<GroupName>,
     /// SHA-256 of an agent's or pipeline's token, or the argon2id string of a person's passphrase.

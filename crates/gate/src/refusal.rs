@@ -58,6 +58,7 @@ impl Refusal {
             DenyReason::EvaluationFailed(_) => "tell an administrator: the policy needs mending",
             DenyReason::TooMany { .. } => "split it into smaller actions",
             DenyReason::QuorumUnreachable { .. } => "ask an administrator to add people to that group",
+            DenyReason::OwnLeash => "a person with the right does it, by name and passphrase",
             DenyReason::Inactive => "ask an administrator",
         };
         let message = format!("denied by policy: {reason}{by}");

@@ -85,6 +85,8 @@ pub enum DenyReason {
         /// The group that is too small.
         group: GroupName,
     },
+    /// Agents and pipelines never change the gateway that holds them, whatever the rules say.
+    OwnLeash,
     /// The principal is revoked, or owned by somebody who is.
     Inactive,
 }
@@ -92,6 +94,7 @@ pub enum DenyReason {
 impl fmt::Display for DenyReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OwnLeash => f.write_str("agents and pipelines never change the gateway, whatever the rules say"),
             Self::Forbidden => f.write_str("a rule forbids it, and no review can lift that rule"),
             Self::NothingGrants => f.write_str("no rule grants it"),
             Self::Unknown(what) => write!(f, "{what} is not understood, and no rule grants it by name"),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, Request, Response, RestrictedExpression, Schema};
 use model::{
     Channel, DataClass, Decision, DenyReason, Digest, Duration, Explained, GroupName, Name, Operation, PolicyVersion,
-    Requirement, ResourceKind, RuleRef, Standing, Strength, Target, Timestamp, Verb, limit, sha256,
+    PrincipalKind, Requirement, ResourceKind, RuleRef, Standing, Strength, Target, Timestamp, Verb, limit, sha256,
 };
 
 use crate::entities::{self, Names, Unsayable};
@@ -121,6 +121,12 @@ impl PolicySet {
     pub fn decide(&self, question: &Question<'_>) -> Decision {
         if !question.standing.active {
             return self.deny(DenyReason::Inactive, Vec::new());
+        }
+        let changes_the_gateway =
+            |operation: &Operation| matches!(operation.verb, Verb::GatewayEscalate | Verb::GatewayConfigure);
+        let is_person = question.standing.actor.principal.kind == PrincipalKind::Person;
+        if !is_person && question.operations.iter().any(changes_the_gateway) {
+            return self.deny(DenyReason::OwnLeash, Vec::new());
         }
         let operations = question.operations.len();
         if operations > limit::OPERATIONS {

@@ -33,8 +33,8 @@ pub(crate) async fn change(
     match change {
         DirectoryChange::Add { principal: new, at } => {
             let added = sqlx::query(
-                "INSERT INTO principals (id, kind, name, owner, credential, added_at, record)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                "INSERT INTO principals (id, kind, name, owner, credential, added_at, record, added_by)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
             )
             .bind(new.principal.id.to_string())
             .bind(new.principal.kind.as_str())
@@ -43,6 +43,7 @@ pub(crate) async fn change(
             .bind(&new.credential)
             .bind(number(at.as_millis()))
             .bind(record)
+            .bind(new.added_by.map(|by| by.to_string()))
             .execute(&mut **tx)
             .await?;
             if added.rows_affected() == 0 {
@@ -86,7 +87,11 @@ impl Store {
         };
         let lineage = match (principal.kind, &owner) {
             (PrincipalKind::Person, _) => Lineage::of([principal.id]),
-            (PrincipalKind::Agent | PrincipalKind::Pipeline, Some((owner_id, _))) => Lineage::of([*owner_id]),
+            // Whoever added it saw its token, and may act with it.
+            (PrincipalKind::Agent | PrincipalKind::Pipeline, Some((owner_id, _))) => {
+                let added_by: Option<&str> = row.try_get("added_by")?;
+                Lineage::of(std::iter::once(*owner_id).chain(added_by.map(read_text).transpose()?))
+            }
             (PrincipalKind::Agent | PrincipalKind::Pipeline, None) => {
                 return Err(StoreError::Corrupt(format!("{} `{}` has no owner", principal.kind, principal.name)));
             }
@@ -215,7 +220,7 @@ fn credential_of(row: &SqliteRow) -> Result<Credential, StoreError> {
     Ok(Credential { principal, hash: row.try_get("credential")?, active: own_active && owner_revoked.is_none() })
 }
 
-const PRINCIPAL_BY_ID: &str = "SELECT id, kind, name, owner, revoked_at FROM principals WHERE id = $1";
+const PRINCIPAL_BY_ID: &str = "SELECT id, kind, name, owner, revoked_at, added_by FROM principals WHERE id = $1";
 const CREDENTIAL_BY_ID: &str = "SELECT p.id, p.kind, p.name, p.owner, p.revoked_at, p.credential,
     o.revoked_at AS owner_revoked_at FROM principals p LEFT JOIN principals o ON o.id = p.owner WHERE p.id = $1";
 const CREDENTIAL_BY_NAME: &str = "SELECT p.id, p.kind, p.name, p.owner, p.revoked_at, p.credential,

@@ -128,7 +128,11 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
 /// Every migration, in order; one that has been released is never edited.
 fn migrations() -> Migrator {
     let spine = include_str!("../migrations/sqlite/0001_spine.sql").into_sql_str();
-    Migrator::with_migrations(vec![Migration::new(1, "spine".into(), MigrationType::Simple, spine, false)])
+    let added_by = include_str!("../migrations/sqlite/0002_added_by.sql").into_sql_str();
+    Migrator::with_migrations(vec![
+        Migration::new(1, "spine".into(), MigrationType::Simple, spine, false),
+        Migration::new(2, "added_by".into(), MigrationType::Simple, added_by, false),
+    ])
 }
 
 async fn apply_in(tx: &mut Transaction<'_, Sqlite>, change: &Change, record: i64) -> Result<Applied, StoreError> {

@@ -19,6 +19,7 @@ fn add(number: u8, kind: PrincipalKind, owner: Option<u8>, groups: &[&str]) -> C
     let new = NewPrincipal {
         principal,
         owner: owner.map(|owner| PrincipalId::from_random([owner; 16])),
+        added_by: None,
         groups: groups.iter().map(|group| group.parse().unwrap()).collect(),
         credential: "hash".to_owned(),
     };
@@ -178,6 +179,22 @@ async fn a_name_is_never_used_again_and_an_owner_takes_its_agents_along() {
         principal.principal.name = "person1".parse().unwrap();
     }
     assert_eq!(store.apply(&again, 3).await.unwrap(), Applied::Lost);
+}
+
+#[tokio::test]
+async fn who_added_an_agent_stands_behind_it_as_its_owner_does() {
+    let (_folder, store) = opened().await;
+    for number in [1, 2] {
+        store.apply(&add(number, PrincipalKind::Person, None, &[]), u64::from(number)).await.unwrap();
+    }
+    let mut agent = add(9, PrincipalKind::Agent, Some(1), &[]);
+    let [owner, admin] = [1, 2].map(|number| PrincipalId::from_random([number; 16]));
+    if let Change::Directory { directory: DirectoryChange::Add { principal, .. } } = &mut agent {
+        principal.added_by = Some(admin);
+    }
+    store.apply(&agent, 3).await.unwrap();
+    let standing = store.standing(PrincipalId::from_random([9; 16])).await.unwrap().unwrap();
+    assert_eq!(standing.actor.lineage, Lineage::of([owner, admin]));
 }
 
 #[tokio::test]

@@ -138,6 +138,20 @@ fn a_rule_that_errors_denies() {
 }
 
 #[test]
+fn no_rule_lets_an_agent_or_pipeline_change_the_gateway() {
+    let rules = r#"@id("agents") permit (principal, action, resource);
+        @id("named") permit (principal, action in Action::"escalate", resource in Target::"countersign");"#;
+    let set = load(rules);
+    let gateway = Target { name: Name::gateway(), ..target("production") };
+    let mint = [operation(Verb::GatewayEscalate)];
+    for kind in [PrincipalKind::Agent, PrincipalKind::Pipeline] {
+        let decision = ask(&set, &standing(kind, &["admins"]), &gateway, &mint);
+        assert!(matches!(decision, Decision::Deny(DenyReason::OwnLeash, _)), "{decision:?}");
+    }
+    assert_eq!(ask(&set, &standing(PrincipalKind::Person, &[]), &gateway, &mint).as_str(), "allow");
+}
+
+#[test]
 fn a_revoked_principal_is_denied() {
     let set = load(RULES);
     let mut agent = standing(PrincipalKind::Agent, &["engineering"]);

@@ -333,7 +333,7 @@ pub struct Report {
     /// How grave it is.
     pub severity: Severity,
     /// The five characters of SQLSTATE.
-    pub code: String,
+    pub code: &'static str,
     /// What happened.
     pub message: String,
     /// The deciding rule or review; empty for none.
@@ -347,10 +347,10 @@ pub struct Report {
 impl Report {
     /// A report with a message alone.
     #[must_use]
-    pub fn new(severity: Severity, code: &str, message: impl ToString) -> Self {
+    pub fn new(severity: Severity, code: &'static str, message: impl ToString) -> Self {
         let message = message.to_string();
         let (detail, hint, position) = (String::new(), String::new(), String::new());
-        Self { severity, code: code.to_owned(), message, detail, hint, position }
+        Self { severity, code, message, detail, hint, position }
     }
 
     /// With what to do next.
@@ -423,7 +423,7 @@ fn write_report(report: &Report, body: &mut BytesMut) {
     let fields = [
         (b'S', severity),
         (b'V', severity),
-        (b'C', report.code.as_str()),
+        (b'C', report.code),
         (b'M', report.message.as_str()),
         (b'D', report.detail.as_str()),
         (b'H', report.hint.as_str()),

@@ -27,6 +27,21 @@ async fn an_owner_does_not_approve_what_their_agent_or_pipeline_proposes() {
     }
 }
 
+/// Whoever registers an agent sees its token, whoever owns it.
+#[tokio::test]
+async fn who_registers_an_agent_does_not_approve_for_it() {
+    let gateway = Gateway::open().await;
+    let token = gateway.add_agent("puppet", "grace", &["agents"], "agent").await;
+    let puppet = gateway.nobody().bearer(&token);
+    let held = gateway.hold(&puppet, &insert("puppet")).await;
+    for behind in ["ada", "grace"] {
+        gateway.person(behind).approve(&held).await.is_problem(409, "not-counted");
+    }
+    gateway.person("joan").approve(&held).await.ok();
+    puppet.resume(&held, "30s").await.ok();
+    assert_eq!(gateway.site.shop.effects("puppet").await, 1);
+}
+
 /// An agent cannot be handed to somebody else while its review is open: names are never used again.
 #[tokio::test]
 async fn an_owner_does_not_get_rid_of_their_agent_to_approve_for_it() {

@@ -60,6 +60,17 @@ async fn agents_and_pipelines_do_not_reach_the_control_plane() {
     }
 }
 
+/// Not even a rule that names it.
+#[tokio::test]
+async fn no_rule_lets_an_agent_mint_credentials() {
+    let rules = r#"@id("agents-work") permit (principal in Group::"agents", action, resource);
+        @id("named") permit (principal is Agent, action in Action::"escalate", resource in Target::"countersign");
+        @id("named-too") permit (principal is Agent, action in Action::"connect", resource in Target::"countersign");"#;
+    let gateway = e2e::Site::new().await.with_only_rules(rules).serve().await;
+    let minted = gateway.shopkeeper().operate("agent.add", json!({"name": "minted", "owner": "ada"})).await;
+    minted.is_problem(403, "denied");
+}
+
 #[tokio::test]
 async fn an_agent_reads_and_settles_nothing_of_others() {
     let gateway = Gateway::open().await;

@@ -1,3 +1,5 @@
+//! Pipelines as their messages come, put together into actions.
+
 use bytes::{BufMut as _, BytesMut};
 
 use super::super::message::{framed, read, take_frame};
@@ -33,6 +35,7 @@ fn close(name: &str) -> Frame {
     frame(b'C', format!("{name}\0").as_bytes())
 }
 
+#[expect(clippy::unwrap_in_result, reason = "the test's own frames are whole")]
 fn built(names: &Names, frames: &[Frame]) -> Result<Vec<Step>, Impossible> {
     let mut building = Building::new(names);
     for frame in frames {

@@ -16,7 +16,7 @@ use protocol::postgres::{Frame, action::Impossible};
 use super::cancel::Stoppable;
 use super::client::Client;
 use super::reading::{Library, Reading, State, Unread, failed_transaction};
-use super::relay::{Closing, Going, Running, Turn};
+use super::relay::{Closing, Fate, Going, Running, Turn};
 use super::{PostgresDoor, told};
 use crate::upstream::postgres::{Connection, Failed, Piece};
 
@@ -113,7 +113,7 @@ impl Conversation {
                 self.idle().await?;
                 continue;
             };
-            if self.turn.failed && !matches!(frame.tag, b'S' | b'X') {
+            if self.turn.fate.is_failed() && !matches!(frame.tag, b'S' | b'X') {
                 continue;
             }
             bytes += frame.raw.len();
@@ -259,12 +259,12 @@ impl Conversation {
             Err(Unread::Told(report)) => return Ok(Cleared::Refused(report)),
             Err(Unread::Failed(failed)) => return Err(failed.into()),
         };
-        if self.upstream.status == Status::Failed && !reading.keeps_house {
+        if self.upstream.status == Status::Failed && !reading.keeps_house() {
             return Ok(Cleared::Refused(failed_transaction()));
         }
         let obstacle = self.obstacle(&reading, before);
-        before.moved |=
-            act.purpose == Purpose::Run && (reading.moves_state || (reading.keeps_house && self.state.may_move_back()));
+        before.moved |= act.purpose == Purpose::Run
+            && (reading.moves_state || (reading.keeps_house() && self.state.may_move_back()));
         let presented = Presented {
             statement: Arc::clone(&reading.statement),
             statement_digest: reading.digest,
@@ -375,7 +375,7 @@ impl Conversation {
             self.fail_pipeline(report).await?;
         } else if closing == Closing::Flush {
             self.client.say(&Said::Report(&report));
-            self.turn.failed = true;
+            self.turn.fate = Fate::Failed;
         } else {
             if self.upstream.status == Status::Open {
                 self.upstream.fail().await?;

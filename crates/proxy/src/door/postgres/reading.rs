@@ -25,8 +25,6 @@ pub(super) struct Reading {
     pub(super) may_show_classes: bool,
     /// It may move settings, roles, or what names mean.
     pub(super) moves_state: bool,
-    /// It only begins, ends or keeps house.
-    pub(super) keeps_house: bool,
     pub(super) statements: usize,
     /// Every column that it was last seen to show is one of a table, none computed.
     pub(super) columns_alone: AtomicBool,
@@ -63,7 +61,7 @@ impl From<Failed> for Unread {
             Failed::Misconfigured(_) => Self::Told(
                 told::error(told::UNAVAILABLE, failed).hint("tell an administrator: `target.classify` needs mending"),
             ),
-            other => Self::Failed(other),
+            Failed::Unreachable(_) | Failed::Lost(_) | Failed::Misbehaved(_) => Self::Failed(failed),
         }
     }
 }
@@ -144,6 +142,11 @@ impl Library {
 }
 
 impl Reading {
+    /// Whether it only begins, ends or keeps house.
+    pub(super) fn keeps_house(&self) -> bool {
+        self.statement.operations.iter().all(|operation| operation.verb == Verb::SqlHousekeep)
+    }
+
     fn new(text: &str, meaning: Meaning) -> Self {
         let verbs: Vec<Verb> = meaning.operations.iter().map(|operation| operation.verb).collect();
         let unsupported = match () {
@@ -161,7 +164,6 @@ impl Reading {
             is_plain: verbs.iter().all(|verb| verb.is_plain_read()),
             may_show_classes: !meaning.classified.is_empty() || verbs.iter().any(|verb| is_opaque(*verb)),
             moves_state: verbs.iter().any(|verb| moves_state(*verb)),
-            keeps_house: verbs.iter().all(|verb| *verb == Verb::SqlHousekeep),
             statements: meaning.statements,
             columns_alone: AtomicBool::new(false),
             unsupported,
@@ -250,7 +252,7 @@ impl State {
         if !reading.is_plain {
             self.known = None;
             self.moved_inside |= status != Status::Idle;
-        } else if reading.keeps_house && self.moved_inside {
+        } else if reading.keeps_house() && self.moved_inside {
             self.known = None;
         }
         if status == Status::Idle {

@@ -99,24 +99,47 @@ pub(super) struct Turn {
     acts: Vec<Running>,
     expected: VecDeque<Expected>,
     seals: Vec<Sealed<()>>,
-    /// Texts of the upstream may hold what this actor may not see.
-    withhold: bool,
+    secrecy: Secrecy,
     mask: Option<Mask>,
     /// Where the columns of a portal come from, as the gateway asked.
     described: Vec<Field>,
     /// An error that the gateway provoked, and what the client is told instead.
     ours: Option<Report>,
-    /// The client was told of an error: up to Sync, nothing more of the pipeline is looked at.
-    pub(super) failed: bool,
+    pub(super) fate: Fate,
     /// Settings, or what names mean, may have moved in the pipeline.
     pub(super) moved: bool,
     /// Some of the pipeline was sent.
     pub(super) is_begun: bool,
-    /// The rest of the answers, up to Ready, is dropped: the client was told of an error that the server knows nothing of.
-    drops_rest: bool,
-    /// The target has classes that this actor may not see.
-    hides: bool,
     client_gone: bool,
+}
+
+/// How a pipeline goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Fate {
+    #[default]
+    Sound,
+    /// The client was told of an error: up to Sync, nothing more of it is looked at.
+    Failed,
+    /// So it was, and the server knows nothing of it: the rest of its answers, up to Ready, is dropped.
+    Dropped,
+}
+
+impl Fate {
+    pub(super) const fn is_failed(self) -> bool {
+        matches!(self, Self::Failed | Self::Dropped)
+    }
+}
+
+/// What of the upstream's answers goes on as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+enum Secrecy {
+    /// Everything: this actor may see all of the target.
+    #[default]
+    Open,
+    /// Rows whose columns are checked, and texts.
+    Checks,
+    /// Rows that are masked; no texts, for they may hold what this actor may not see.
+    Withholds,
 }
 
 /// What ends the part of a pipeline that came in.
@@ -172,12 +195,18 @@ impl Conversation {
     pub(super) async fn forward(&mut self, going: Vec<Going>, closing: Closing) -> Result<(), End> {
         let hidden = self.session.hidden_classes();
         let shows = |step: &Going| matches!(step, Going::Act(running) if running.reading.may_show_classes);
-        self.turn.hides = !hidden.is_empty();
-        self.turn.withhold |= self.turn.hides && going.iter().any(shows);
+        if hidden.is_empty() {
+            self.turn.secrecy = Secrecy::Open;
+        } else if going.iter().any(shows) {
+            self.turn.secrecy = Secrecy::Withholds;
+        } else {
+            // What an earlier part of the pipeline may show, a later error may.
+            self.turn.secrecy = self.turn.secrecy.max(Secrecy::Checks);
+        }
         let went = self.send_all(going, &hidden, closing).await;
         let ended = went.is_err() || closing != Closing::Flush;
         let went = match went {
-            Ok(()) if ended && self.turn.drops_rest => self.make_failed().await,
+            Ok(()) if ended && self.turn.fate == Fate::Dropped => self.make_failed().await,
             went => went,
         };
         let recorded = if ended { self.end_pipeline().await } else { Ok(()) };
@@ -207,7 +236,7 @@ impl Conversation {
     /// Records how the actions of the pipeline ended.
     pub(super) async fn end_pipeline(&mut self) -> Result<(), End> {
         let status = self.upstream.status;
-        let undone = self.turn.failed && status == Status::Idle;
+        let undone = self.turn.fate.is_failed() && status == Status::Idle;
         for mut running in std::mem::take(&mut self.turn.acts) {
             if running.purpose == Purpose::Run {
                 self.state.handle_run(&running.reading, status);
@@ -227,7 +256,7 @@ impl Conversation {
     async fn send_all(&mut self, going: Vec<Going>, hidden: &BTreeSet<DataClass>, closing: Closing) -> Result<(), End> {
         for step in going {
             match step {
-                Going::Housekeeping(housekeeping) if !self.turn.failed => {
+                Going::Housekeeping(housekeeping) if !self.turn.fate.is_failed() => {
                     self.upstream.put(&Courtesy::Housekeeping(&housekeeping))?;
                     self.turn.is_begun = true;
                     let reply = housekeeping.reply();
@@ -235,9 +264,10 @@ impl Conversation {
                 }
                 Going::Housekeeping(_) => {}
                 Going::Act(running) => {
-                    let masks = self.turn.hides && running.reading.may_show_classes && running.shows_rows();
+                    let masks =
+                        self.turn.secrecy != Secrecy::Open && running.reading.may_show_classes && running.shows_rows();
                     self.turn.acts.push(*running);
-                    match (self.turn.failed, closing, masks) {
+                    match (self.turn.fate.is_failed(), closing, masks) {
                         (true, ..) => {}
                         (false, Closing::Query, true) => return self.send_query_masked(hidden).await,
                         (false, Closing::Query, false) => {
@@ -252,13 +282,13 @@ impl Conversation {
             }
         }
         if closing == Closing::Flush {
-            if self.turn.failed || self.turn.expected.is_empty() {
+            if self.turn.fate.is_failed() || self.turn.expected.is_empty() {
                 return Ok(());
             }
             self.upstream.put(&Courtesy::Flush)?;
             return self.relay(Until::Answered).await;
         }
-        if self.turn.failed && !self.turn.is_begun && self.upstream.status == Status::Open {
+        if self.turn.fate.is_failed() && !self.turn.is_begun && self.upstream.status == Status::Open {
             // Its client was told of an error that the server knows nothing of.
             self.upstream.fail().await?;
         }
@@ -287,14 +317,14 @@ impl Conversation {
         let described = replies.iter().take(executed.unwrap_or(0)).any(|reply| *reply == Reply::PortalDescribed);
         let sealed = match (&running.execute, executed) {
             // Rows without a description could be those of another table by now.
-            (Some((place, portal)), Some(executed)) if self.turn.hides && !described => {
+            (Some((place, portal)), Some(executed)) if self.turn.secrecy != Secrecy::Open && !described => {
                 replies.insert(executed, Reply::PortalDescribed);
                 self.upstream.send_described_portal(clearance, (*place, portal))?
             }
             _ => self.upstream.send(clearance),
         };
         self.turn.seals.push(sealed);
-        let ours = executed.filter(|_| self.turn.hides && !described);
+        let ours = executed.filter(|_| self.turn.secrecy != Secrecy::Open && !described);
         let expect = |(at, reply)| Expected { act: Some(number), reply, is_ours: Some(at) == ours };
         self.turn.expected.extend(replies.into_iter().enumerate().map(expect));
         Ok(())
@@ -316,7 +346,7 @@ impl Conversation {
         self.turn.expected.extend(ours);
         self.names.handle_query();
         self.relay(Until::Described).await?;
-        if self.turn.failed {
+        if self.turn.fate.is_failed() {
             return Ok(());
         }
         match self.plan(hidden) {
@@ -353,7 +383,7 @@ impl Conversation {
         let (Some((place, portal)), Some(clearance)) = (running.execute.clone(), running.clearance.take()) else {
             return Ok(());
         };
-        if self.turn.failed {
+        if self.turn.fate.is_failed() {
             return Ok(());
         }
         running.progress = Progress::Sent;
@@ -368,7 +398,7 @@ impl Conversation {
         self.upstream.put(&Courtesy::DescribePortal(&portal))?;
         self.upstream.put(&Courtesy::Flush)?;
         self.relay(Until::Answered).await?;
-        if self.turn.failed {
+        if self.turn.fate.is_failed() {
             return Ok(());
         }
         match self.plan(hidden) {
@@ -463,17 +493,17 @@ impl Conversation {
     fn handle_message(&mut self, frame: &Frame, until: Until) -> Result<bool, End> {
         match frame.tag {
             b'S' => self.pass_aside(frame),
-            b'Z' if self.turn.drops_rest && until != Until::Answered => return Ok(true),
-            b'E' if Fault::read(frame).is_fatal && self.turn.drops_rest => return Err(End::UpstreamEnded),
-            _ if self.turn.drops_rest => {}
-            b'N' if !self.turn.withhold => self.pass(frame),
+            b'Z' if self.turn.fate == Fate::Dropped && until != Until::Answered => return Ok(true),
+            b'E' if Fault::read(frame).is_fatal && self.turn.fate == Fate::Dropped => return Err(End::UpstreamEnded),
+            _ if self.turn.fate == Fate::Dropped => {}
+            b'N' if self.turn.secrecy != Secrecy::Withholds => self.pass(frame),
             b'N' | b'A' => {}
             b'E' => {
                 self.handle_error(frame)?;
                 return Ok(until == Until::Answered);
             }
             b'Z' if until != Until::Answered => {
-                if until == Until::Ready || self.turn.failed {
+                if until == Until::Ready || self.turn.fate.is_failed() {
                     self.pass(frame);
                 }
                 return Ok(true);
@@ -504,11 +534,11 @@ impl Conversation {
             running.progress =
                 Progress::Failed(if self.turn.ours.is_some() { "withheld".to_owned() } else { code.to_owned() });
         }
-        self.turn.failed = true;
+        self.turn.fate = Fate::Failed;
         self.turn.expected.clear();
         match self.turn.ours.take() {
             Some(report) => self.client.say(&Said::Report(&report)),
-            None if self.turn.withhold => self.client.say(&Said::Report(&fault.without_data())),
+            None if self.turn.secrecy == Secrecy::Withholds => self.client.say(&Said::Report(&fault.without_data())),
             None => self.pass(frame),
         }
         if fault.is_fatal { Err(End::UpstreamEnded) } else { Ok(()) }
@@ -517,7 +547,7 @@ impl Conversation {
     /// Whether every column is one of a table that the statement was judged by. Expressions have no table: statements
     /// with one are judged by a catalog asked for each time.
     fn check_columns(&mut self, act: Option<usize>, frame: &Frame) -> Result<(), End> {
-        let Some(at) = act.filter(|_| self.turn.hides) else { return Ok(()) };
+        let Some(at) = act.filter(|_| self.turn.secrecy != Secrecy::Open) else { return Ok(()) };
         let Some(running) = self.turn.acts.get(at) else { return Ok(()) };
         if frame.tag != b'T' || running.reading.may_show_classes {
             return Ok(());
@@ -538,8 +568,7 @@ impl Conversation {
             running.progress = Progress::Failed("withheld".to_owned());
         }
         self.library.forget();
-        self.turn.failed = true;
-        self.turn.drops_rest = true;
+        self.turn.fate = Fate::Dropped;
         self.turn.expected.clear();
         let why = "what its names mean changed while it was read: nothing of it is shown";
         self.client.say(&Said::Report(&told::error(told::CHANGED, why).hint("run it again")));
@@ -548,7 +577,7 @@ impl Conversation {
     /// An answer to a Query: its statements answer one after the other.
     fn handle_query_answer(&mut self, frame: &Frame) -> Result<(), End> {
         self.check_columns(Some(0), frame)?;
-        if self.turn.drops_rest {
+        if self.turn.fate == Fate::Dropped {
             return Ok(());
         }
         if frame.tag == b'T'
@@ -586,7 +615,7 @@ impl Conversation {
         let unexpected = || End::from(Failed::Misbehaved(format!("message {:#04x}", frame.tag)));
         let act = self.turn.expected.front().and_then(|expected| expected.act);
         self.check_columns(act, frame)?;
-        if self.turn.drops_rest {
+        if self.turn.fate == Fate::Dropped {
             return Ok(());
         }
         let Some(expected) = self.turn.expected.front() else { return Err(unexpected()) };

@@ -48,12 +48,12 @@ pub(super) fn unreadable(why: &Unreadable) -> Report {
 }
 
 /// The connection ends.
-pub(super) fn fatal(code: &str, why: impl ToString) -> Report {
+pub(super) fn fatal(code: &'static str, why: impl ToString) -> Report {
     Report::new(Severity::Fatal, code, why)
 }
 
 /// An error of the statement, or of the pipeline.
-pub(super) fn error(code: &str, why: impl ToString) -> Report {
+pub(super) fn error(code: &'static str, why: impl ToString) -> Report {
     Report::new(Severity::Error, code, why)
 }
 
