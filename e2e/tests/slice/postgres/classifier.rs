@@ -286,7 +286,7 @@ impl Asked {
         let columns = self.wire.query(&COLUMNS.replace("NAME", &full)).await.ok().texts();
         let triggers = self.wire.query(&TRIGGERS.replace("NAME", &full)).await.ok().texts();
         let classified = |column: &&String| cell(&found, 1) == "customers" && CLASSIFIED.contains(&column.as_str());
-        let class = |column: &String| (column.clone(), column.parse().expect("a class"));
+        let class = |column: &String| (column.clone(), [column.parse().expect("a class")].into());
         Some(Table {
             schema: cell(&found, 0),
             name: cell(&found, 1),
