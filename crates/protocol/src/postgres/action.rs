@@ -15,7 +15,7 @@ use super::message::{Bind, Message, Named, Parse};
 pub struct Names {
     statements: HashMap<String, Prepared>,
     portals: HashMap<String, Portal>,
-    /// Bytes of all statements' texts.
+    /// Bytes of all statements' texts and portals' values.
     bytes: usize,
 }
 
@@ -77,6 +77,16 @@ pub struct Act {
     pub execute: Option<(usize, String)>,
     /// What the upstream answers, one for each message; a Query has none.
     pub replies: Vec<Reply>,
+    /// The prepared statement of before that it binds.
+    pub uses: Option<String>,
+}
+
+impl Act {
+    /// Whether it only goes on with a portal of before.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        matches!(self.execute, Some((0, _)))
+    }
 }
 
 /// What one message of the extended protocol is answered with, and what it changes then.
@@ -105,9 +115,18 @@ pub enum Impossible {
     /// No such portal.
     #[error("there is no portal named `{0}`")]
     NoPortal(String),
+    /// The name is the gateway's own.
+    #[error("the name `{RESERVED}` is the gateway's own")]
+    Reserved,
     /// More names than one session may have.
     #[error("the session has {STATEMENTS} prepared statements, or {TEXT_BYTES} bytes of them: close some")]
     TooMany,
+}
+
+impl Portal {
+    fn bytes(&self) -> usize {
+        self.parameters.iter().filter_map(|parameter| parameter.value.as_ref().map(Vec::len)).sum()
+    }
 }
 
 impl Names {
@@ -120,10 +139,12 @@ impl Names {
                 self.statements.insert(name.clone(), prepared.clone());
             }
             Reply::Bound(name, portal) => {
+                self.forget_portal(name);
+                self.bytes += portal.bytes();
                 self.portals.insert(name.clone(), portal.clone());
             }
             Reply::Closed(Named::Statement(name)) => self.forget(name),
-            Reply::Closed(Named::Portal(name)) => drop(self.portals.remove(name)),
+            Reply::Closed(Named::Portal(name)) => self.forget_portal(name),
             Reply::StatementDescribed | Reply::PortalDescribed | Reply::Executed => {}
         }
     }
@@ -131,12 +152,19 @@ impl Names {
     /// A Query takes the unnamed statement and portal away.
     pub fn handle_query(&mut self) {
         self.forget("");
-        self.portals.remove("");
+        self.forget_portal("");
     }
 
     /// No transaction is open any more: portals end with it.
     pub fn handle_idle(&mut self) {
-        self.portals.clear();
+        let bytes: usize = self.portals.drain().map(|(_, portal)| portal.bytes()).sum();
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    fn forget_portal(&mut self, name: &str) {
+        if let Some(portal) = self.portals.remove(name) {
+            self.bytes = self.bytes.saturating_sub(portal.bytes());
+        }
     }
 
     fn forget(&mut self, name: &str) {
@@ -160,6 +188,7 @@ pub fn query(text: String, frame: &Frame) -> Pipeline {
         bytes: frame.raw.to_vec(),
         execute: None,
         replies: Vec::new(),
+        uses: None,
     };
     Pipeline { steps: vec![Step::Act(act)] }
 }
@@ -196,6 +225,9 @@ impl<'n> Building<'n> {
     /// # Errors
     /// If it uses what does not exist.
     pub fn add(&mut self, message: Message, frame: &Frame) -> Result<(), Impossible> {
+        if names_of(&message).contains(&RESERVED) {
+            return Err(Impossible::Reserved);
+        }
         match message {
             Message::Parse(parse) => self.parse(parse, frame),
             Message::Bind(bind) => self.bind(bind, frame),
@@ -233,6 +265,7 @@ impl<'n> Building<'n> {
             execute: None,
             replies: vec![Reply::Parsed(name.clone(), statement.clone())],
             statement,
+            uses: None,
         }));
         self.open = Open::Statement(name);
         Ok(())
@@ -244,7 +277,7 @@ impl<'n> Building<'n> {
             None => self.names.statements.get(&bind.statement),
         };
         let statement = known.cloned().ok_or_else(|| Impossible::NoStatement(bind.statement.clone()))?;
-        if self.portals.len() >= STATEMENTS {
+        if self.names.is_full() || self.portals.len() >= STATEMENTS {
             return Err(Impossible::TooMany);
         }
         let follows = self.open == Open::Statement(bind.statement.clone());
@@ -259,12 +292,12 @@ impl<'n> Building<'n> {
                 act.parameters = portal.parameters;
                 go_along(act, frame, reply);
             }
-            _ => self.run(portal, frame, reply),
+            _ => self.run(portal, Some(bind.statement), frame, reply),
         }
         Ok(())
     }
 
-    fn run(&mut self, portal: Portal, frame: &Frame, reply: Reply) {
+    fn run(&mut self, portal: Portal, uses: Option<String>, frame: &Frame, reply: Reply) {
         self.steps.push(Step::Act(Act {
             purpose: Purpose::Run,
             statement: portal.statement,
@@ -272,6 +305,7 @@ impl<'n> Building<'n> {
             bytes: frame.raw.to_vec(),
             execute: None,
             replies: vec![reply],
+            uses,
         }));
     }
 
@@ -286,7 +320,7 @@ impl<'n> Building<'n> {
             // A portal of before, or of an earlier action: it goes on, and is decided again.
             _ => {
                 let portal = self.portal(&name)?;
-                self.run(portal, frame, Reply::Executed);
+                self.run(portal, None, frame, Reply::Executed);
                 if let Some(Step::Act(act)) = self.steps.last_mut() {
                     act.execute = Some((0, name.clone()));
                 }
@@ -407,9 +441,28 @@ fn name_of_type(number: u32) -> String {
     }
 }
 
+/// The names of statements and portals in a message.
+fn names_of(message: &Message) -> Vec<&str> {
+    match message {
+        Message::Parse(parse) => vec![&parse.name],
+        Message::Bind(bind) => vec![&bind.portal, &bind.statement],
+        Message::Execute { portal, .. } => vec![portal],
+        Message::Describe(Named::Statement(name) | Named::Portal(name))
+        | Message::Close(Named::Statement(name) | Named::Portal(name)) => vec![name],
+        Message::Query(_)
+        | Message::Sync
+        | Message::Flush
+        | Message::Terminate
+        | Message::Copy
+        | Message::FunctionCall => Vec::new(),
+    }
+}
+
+/// The name of the gateway's own statements and portals.
+pub const RESERVED: &str = "countersign courtesy";
 /// Statements, and portals, that one session may have at a time.
 const STATEMENTS: usize = 10_000;
-/// Bytes of their texts.
+/// Bytes of their texts and values.
 const TEXT_BYTES: usize = 32 << 20;
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
         questions: BTreeSet::new(),
         meaning: Meaning::default(),
         tables: Vec::new(),
+        dotted: BTreeSet::new(),
         budget: NODES,
         moved: false,
     };
@@ -85,6 +86,12 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
         }
         let before = reading.meaning.operations.len();
         reading.statement(statement.stmt());
+        // What a view calls may set the search path: names of later statements are not what they were.
+        let viewed = |operation: &Operation| operation.verb == Verb::SqlSelectView;
+        reading.moved |= reading.meaning.operations.iter().skip(before).any(viewed);
+        for name in std::mem::take(&mut reading.dotted) {
+            reading.column_or_call(&name);
+        }
         reading.copies(statement.stmt(), before);
     }
     if statements == 0 {
@@ -108,6 +115,8 @@ struct Reading<'k> {
     meaning: Meaning,
     /// Tables that the statement under way has named.
     tables: Vec<&'k Table>,
+    /// Names of it that stand behind a dot.
+    dotted: BTreeSet<String>,
     /// Nodes that may still be looked at.
     budget: usize,
     /// An earlier statement of the text may have moved the search path.

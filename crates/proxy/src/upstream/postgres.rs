@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-pub use catalog::{Catalog, SETTINGS};
+pub use catalog::{Catalog, Origins, SETTINGS};
 pub(crate) use courtesy::Courtesy;
 
 /// A PostgreSQL server, and how the gateway logs in there.
@@ -71,6 +71,9 @@ pub enum Failed {
         "`{0}` has a class, and there is no such column: nothing runs on this target until its configuration is mended"
     )]
     Misconfigured(String),
+    /// A pipeline is under way: a question of the gateway's own would end it.
+    #[error("a pipeline is under way")]
+    Begun,
     /// It refused a question of the gateway's own.
     #[error("the upstream refused a question of the gateway's own ({0})")]
     Refused(String),
@@ -89,6 +92,8 @@ pub struct Connection {
     input: BytesMut,
     output: BytesMut,
     unflushed: bool,
+    /// Something was sent that no ReadyForQuery has answered yet.
+    is_begun: bool,
     /// Bytes of a message that is too long to be held whole, still to come.
     passing: usize,
     /// Messages that came in between the answers to the gateway's own questions.
@@ -133,6 +138,7 @@ pub struct Rest(Vec<u8>);
 impl Connection {
     /// Sends what was cleared.
     pub fn send(&mut self, clearance: Clearance) -> Sealed<()> {
+        self.is_begun = true;
         let (payload, forwarded) = clearance.spend();
         self.output.extend_from_slice(&payload.0);
         forwarded.seal(())
@@ -140,6 +146,7 @@ impl Connection {
 
     /// Sends what was cleared up to `place`; the rest when it is known how its answer is masked.
     pub fn send_until(&mut self, clearance: Clearance, place: usize) -> Sealed<Rest> {
+        self.is_begun = true;
         let (mut payload, forwarded) = clearance.spend();
         let rest = payload.0.split_off(place.min(payload.0.len()));
         self.output.extend_from_slice(&payload.0);
@@ -152,6 +159,7 @@ impl Connection {
     /// # Errors
     /// If the payload is no Query.
     pub fn send_described(&mut self, clearance: Clearance) -> Result<Sealed<Rest>, Failed> {
+        self.is_begun = true;
         let (payload, forwarded) = clearance.spend();
         let text = payload.0.get(protocol::postgres::HEAD..payload.0.len().saturating_sub(1)).unwrap_or_default();
         let text = std::str::from_utf8(text).map_err(|error| Failed::Misbehaved(error.to_string()))?;
@@ -170,6 +178,7 @@ impl Connection {
         clearance: Clearance,
         (place, portal): (usize, &str),
     ) -> Result<Sealed<()>, Failed> {
+        self.is_begun = true;
         let (payload, forwarded) = clearance.spend();
         let (first, rest) = payload.0.split_at_checked(place).unwrap_or((&payload.0, &[]));
         self.output.extend_from_slice(first);
@@ -222,6 +231,7 @@ impl Connection {
         match frame.tag {
             b'S' => self.note_setting(&frame),
             b'Z' => {
+                self.is_begun = false;
                 self.status = result::status(&frame).ok_or_else(|| Failed::Misbehaved("its state".to_owned()))?;
             }
             _ => {}
@@ -307,10 +317,12 @@ impl Stop {
         let mut request = BytesMut::new();
         frontend::cancel_request(self.process, self.key, &mut request);
         let sent = async {
-            let (_reader, mut writer) = self.upstream.dial().await?;
+            let (mut reader, mut writer) = self.upstream.dial().await?;
             writer.write_all(&request).await?;
             writer.flush().await?;
-            writer.shutdown().await?;
+            // The server closes when it has passed the request on: until then it could hit what comes next.
+            let mut end = [0];
+            while reader.read(&mut end).await? > 0 {}
             Ok::<_, Failed>(())
         };
         if let Err(error) = sent.await {

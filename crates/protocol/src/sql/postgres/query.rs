@@ -141,6 +141,16 @@ impl Reading<'_> {
                 self.operator(&schema, name);
                 work.push(Work::Node(sort.node(), scope, inside));
             }
+            // `a.b` is a column `b` of `a`, or the function `b` called with the row `a`.
+            Node::ColumnRef(column) if column.fields().len() > 1 => {
+                let last = column.fields().iter().last().and_then(Node::as_str);
+                self.dotted.extend(last.map(str::to_owned));
+            }
+            Node::A_Indirection(indirection) => {
+                let names = indirection.indirection().iter().filter_map(Node::as_str);
+                self.dotted.extend(names.map(str::to_owned));
+                children(node, |child| work.push(Work::Node(child, scope.clone(), inside)));
+            }
             // A table outside FROM: what FOR UPDATE OF names is read by its FROM already.
             Node::RangeVar(_) | Node::None => {}
             _ if is_plain(node) => children(node, |child| work.push(Work::Node(child, scope.clone(), inside))),
@@ -394,6 +404,19 @@ impl Reading<'_> {
         self.add(Verb::SqlCall, Resource::new(ResourceKind::Function, &schema, name), Facts::default());
     }
 
+    /// What stands behind a dot: a column of a table that the text touches, or perhaps a function called with a row.
+    pub(super) fn column_or_call(&mut self, name: &str) {
+        let is_column = self.tables.iter().any(|table| table.columns.iter().any(|column| column == name));
+        if is_column || SYSTEM_COLUMNS.contains(&name) {
+            return;
+        }
+        match self.known.functions.get(name) {
+            None => drop(self.questions.insert(super::CatalogQuestion::Function(name.to_owned()))),
+            Some(functions) if functions.identity.is_empty() => {}
+            Some(_) => self.call(&[], name),
+        }
+    }
+
     pub(super) fn operator(&mut self, schema: &[&str], name: &str) {
         let ours = matches!(schema, [] | ["pg_catalog"]);
         // IN, LIKE and their like are operators in the tree, and may be replaced like any other.
@@ -420,6 +443,9 @@ impl Reading<'_> {
         }
     }
 }
+
+/// Columns that every table has.
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"];
 
 /// A block as its members are judged by.
 struct BlockReading<'b, 'a> {

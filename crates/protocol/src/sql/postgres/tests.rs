@@ -63,6 +63,30 @@ fn read(text: &str) -> Result<Meaning, Unreadable> {
     panic!("it keeps asking: {asked:?}");
 }
 
+/// `o.evil` calls the function `evil` with the row `o`, when there is no such column.
+#[test]
+fn a_function_called_as_a_column_is_a_call() {
+    for text in
+        ["SELECT o.evil FROM orders o", "SELECT (o).evil FROM orders o", "SELECT 1 FROM orders o WHERE o.evil = 1"]
+    {
+        let mut asked = BTreeSet::new();
+        let mut known = Known::default();
+        let found = loop {
+            match classify(text, &known).unwrap() {
+                Classified::Meaning(meaning) => break meaning,
+                Classified::Needs(questions) => asked.extend(questions),
+            }
+            known = Known::of(&catalog(), &["pg_catalog", "public"], &asked);
+            if let Some(functions) = known.functions.get_mut("evil") {
+                *functions = Functions { shadow: true, identity: "oid 7".to_owned() };
+            }
+        };
+        assert!(found.operations.iter().any(|operation| operation.verb == Verb::SqlCall), "{text}");
+    }
+    let read = read("SELECT o.note, o.ctid, s.x FROM orders o, (SELECT 1 AS x) s").unwrap();
+    assert!(read.operations.iter().all(|operation| operation.verb == Verb::SqlSelect));
+}
+
 /// One operation as the corpus writes it.
 fn written(operation: &Operation) -> String {
     let resource = match operation.resource.kind {

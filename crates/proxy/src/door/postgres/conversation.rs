@@ -1,14 +1,14 @@
 //! One client's conversation: a pipeline comes in whole, each of its actions is put to the gate, and only then is any of
 //! it forwarded. A held action waits here, on the connection that would run it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use enforcement::{HeldNotice, Session, Settlement};
 use futures_util::FutureExt as _;
 use gate::{Clearance, Obstacle, Payload, Presented, Refusal};
-use model::{Digest, Purpose, SessionState, Statement};
-use protocol::postgres::action::{Act, Building, Names, Pipeline, Step, query};
+use model::{Bound, Digest, Purpose, SessionState, Statement};
+use protocol::postgres::action::{Act, Building, Names, Pipeline, Reply, Step, query};
 use protocol::postgres::message::{Malformed, Message, Report, Said, Severity, read, take_frame};
 use protocol::postgres::result::{Fault, Status};
 use protocol::postgres::{Frame, action::Impossible};
@@ -16,7 +16,7 @@ use protocol::postgres::{Frame, action::Impossible};
 use super::cancel::Stoppable;
 use super::client::Client;
 use super::reading::{Library, Reading, State, Unread, failed_transaction};
-use super::relay::{Closing, Fate, Going, Running, Turn};
+use super::relay::{Closing, Ending, Fate, Going, Running, Turn};
 use super::{PostgresDoor, told};
 use crate::door::copies;
 use crate::upstream::postgres::{Connection, Failed, Piece};
@@ -29,6 +29,8 @@ pub(super) struct Conversation {
     pub(super) session: Session,
     pub(super) stoppable: Stoppable,
     pub(super) names: Names,
+    /// What names meant when each prepared statement was last planned.
+    planned: HashMap<String, Vec<Bound>>,
     pub(super) library: Library,
     pub(super) state: State,
     /// The pipeline under way.
@@ -77,7 +79,8 @@ impl Conversation {
         (session, library): (Session, Library),
     ) -> Self {
         let (names, state) = (Names::default(), State::default());
-        Self { door, client, upstream, session, stoppable, names, library, state, turn: Turn::default() }
+        let (planned, turn) = (HashMap::new(), Turn::default());
+        Self { door, client, upstream, session, stoppable, names, planned, library, state, turn }
     }
 
     /// Until either side ends it.
@@ -93,7 +96,7 @@ impl Conversation {
             }
         };
         self.session.let_go().await;
-        if let Err(unrecorded) = self.end_pipeline().await {
+        if let Err(unrecorded) = self.end_pipeline(Ending::Broken).await {
             tracing::warn!(?unrecorded, "the end of what ran could not be recorded");
         }
         if let Some(report) = end.report() {
@@ -166,6 +169,7 @@ impl Conversation {
                 let code = match impossible {
                     Impossible::NoStatement(_) => "26000",
                     Impossible::NoPortal(_) => "34000",
+                    Impossible::Reserved => "42939",
                     Impossible::TooMany => told::TOO_MANY,
                 };
                 told::error(code, impossible)
@@ -263,6 +267,12 @@ impl Conversation {
         if self.upstream.status == Status::Failed && !reading.keeps_house() {
             return Ok(Cleared::Refused(failed_transaction()));
         }
+        if let Err(unread) = self.replan(act, &reading).await {
+            return match unread {
+                Unread::Told(report) => Ok(Cleared::Refused(report)),
+                Unread::Failed(failed) => Err(failed.into()),
+            };
+        }
         let obstacle = self.obstacle(&reading, before);
         before.moved |= act.purpose == Purpose::Run
             && (reading.moves_state || (reading.keeps_house() && self.state.may_move_back()));
@@ -300,6 +310,24 @@ impl Conversation {
                 },
             }
         }
+    }
+
+    /// A prepared statement keeps its plan, with the tables that its names meant then: if they mean others now, it is planned
+    /// anew before it is bound.
+    async fn replan(&mut self, act: &Act, reading: &Reading) -> Result<(), Unread> {
+        if let Some(Reply::Parsed(name, _)) = act.replies.first() {
+            if self.planned.len() >= PLANNED {
+                self.planned.clear();
+            }
+            self.planned.insert(name.clone(), reading.statement.bound.clone());
+        }
+        let Some(name) = &act.uses else { return Ok(()) };
+        if self.planned.get(name) != Some(&reading.statement.bound) {
+            self.upstream.discard_plans().await?;
+            self.planned.clear();
+            self.planned.insert(name.clone(), reading.statement.bound.clone());
+        }
+        Ok(())
     }
 
     fn refused(&self, refusal: &Refusal) -> Cleared {
@@ -465,6 +493,8 @@ fn cancelled(held: &HeldNotice, reviews: &str) -> Report {
         .hint("run the same statement again to wait for it")
 }
 
+/// Statements whose plans are remembered.
+const PLANNED: usize = 10_000;
 /// Bytes of one pipeline.
 const PIPELINE_BYTES: usize = 32 << 20;
 /// Messages of one pipeline.
@@ -474,7 +504,7 @@ const WAITING_BYTES: usize = 1 << 20;
 /// Between two notices of a held statement.
 const REMIND: std::time::Duration = std::time::Duration::from_secs(60);
 /// Settings that the server reports and that no statement fills with free text.
-const REPORTED: [&str; 13] = [
+const REPORTED: [&str; 12] = [
     "client_encoding",
     "DateStyle",
     "default_transaction_read_only",
@@ -487,5 +517,4 @@ const REPORTED: [&str; 13] = [
     "server_version",
     "session_authorization",
     "standard_conforming_strings",
-    "TimeZone",
 ];

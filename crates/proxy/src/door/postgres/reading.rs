@@ -12,7 +12,7 @@ use protocol::sql::Meaning;
 use protocol::sql::postgres::{Classified, classify};
 
 use super::told;
-use crate::upstream::postgres::{Catalog, Connection, Failed};
+use crate::upstream::postgres::{Catalog, Connection, Failed, Origins};
 
 /// A statement, read.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(super) struct Reading {
     pub(super) copied: BTreeSet<DataClass>,
     /// It may move settings, roles, or what names mean.
     pub(super) moves_state: bool,
+    /// Columns of the relations that it was read by.
+    pub(super) origins: Arc<Origins>,
     pub(super) statements: usize,
     /// Every column that it was last seen to show is one of a table, none computed.
     pub(super) columns_alone: AtomicBool,
@@ -60,6 +62,10 @@ impl From<Failed> for Unread {
                 )
                 .hint("end the transaction, if one is open, and try again"),
             ),
+            Failed::Begun => Self::Told(
+                told::error(told::UNSUPPORTED, "what this means cannot be asked while a pipeline is under way")
+                    .hint("send Sync before it"),
+            ),
             Failed::Misconfigured(_) => Self::Told(
                 told::error(told::UNAVAILABLE, failed).hint("tell an administrator: `target.classify` needs mending"),
             ),
@@ -84,10 +90,6 @@ impl Library {
         *self = Self::default();
     }
 
-    pub(super) const fn catalog(&self) -> &Catalog {
-        &self.catalog
-    }
-
     /// What `text` means. A plain read goes by a catalog a moment old, everything else by one asked for now; where
     /// something is hidden, only a read of plain columns, whose tables its answer names, goes by the older one.
     pub(super) async fn read(
@@ -107,6 +109,9 @@ impl Library {
         }
         if hides {
             self.forget();
+            if connection.status != Status::Failed {
+                self.catalog.check(connection, target).await?;
+            }
         }
         let by_what_was_known = self.catalog.knows_something();
         let mut reading = self.classify(connection, target, text).await?;
@@ -132,7 +137,10 @@ impl Library {
         for _ in 0..ROUNDS {
             match classify(text, self.catalog.known()) {
                 Err(unreadable) => return Err(Unread::Told(told::unreadable(&unreadable))),
-                Ok(Classified::Meaning(meaning)) => return Ok(Arc::new(Reading::new(text, meaning))),
+                Ok(Classified::Meaning(meaning)) => {
+                    let origins = self.catalog.origins(&meaning.bound);
+                    return Ok(Arc::new(Reading::new(text, meaning, origins)));
+                }
                 Ok(Classified::Needs(_)) if connection.status == Status::Failed => {
                     return Err(Unread::Told(failed_transaction()));
                 }
@@ -144,12 +152,17 @@ impl Library {
 }
 
 impl Reading {
+    /// Whether a statement of it begins or ends a transaction, or keeps house otherwise.
+    pub(super) fn controls_transaction(&self) -> bool {
+        self.statement.operations.iter().any(|operation| operation.verb == Verb::SqlHousekeep)
+    }
+
     /// Whether it only begins, ends or keeps house.
     pub(super) fn keeps_house(&self) -> bool {
         self.statement.operations.iter().all(|operation| operation.verb == Verb::SqlHousekeep)
     }
 
-    fn new(text: &str, meaning: Meaning) -> Self {
+    fn new(text: &str, meaning: Meaning, origins: Origins) -> Self {
         let verbs: Vec<Verb> = meaning.operations.iter().map(|operation| operation.verb).collect();
         let unsupported = match () {
             () if verbs.iter().any(|verb| matches!(verb, Verb::SqlCopyIn | Verb::SqlCopyOut)) => {
@@ -167,6 +180,7 @@ impl Reading {
             may_show_classes: !meaning.classified.is_empty() || verbs.iter().any(|verb| is_opaque(*verb)),
             copied: meaning.copied,
             moves_state: verbs.iter().any(|verb| moves_state(*verb)),
+            origins: Arc::new(origins),
             statements: meaning.statements,
             columns_alone: AtomicBool::new(false),
             unsupported,
@@ -187,24 +201,22 @@ impl Reading {
 
 /// Whether code runs, or text is shown, that the classifier did not look into.
 const fn is_opaque(verb: Verb) -> bool {
-    matches!(verb, Verb::SqlCall | Verb::SqlDefineCode | Verb::SqlServerFile | Verb::Unknown)
+    matches!(verb, Verb::SqlCall | Verb::SqlSelectView | Verb::SqlDefineCode | Verb::SqlServerFile | Verb::Unknown)
 }
 
 /// Whether settings, roles or the meaning of names may be others afterwards, within one pipeline.
 const fn moves_state(verb: Verb) -> bool {
     use Verb::{
-        SqlDelete, SqlDeleteUnbounded, SqlExplain, SqlHousekeep, SqlInsert, SqlMerge, SqlSelect, SqlSelectLocking,
-        SqlSelectUnbounded, SqlSelectView, SqlShow, SqlTruncate, SqlUpdate, SqlUpdateUnbounded,
+        SqlDelete, SqlDeleteUnbounded, SqlHousekeep, SqlInsert, SqlMerge, SqlSelect, SqlSelectLocking,
+        SqlSelectUnbounded, SqlShow, SqlTruncate, SqlUpdate, SqlUpdateUnbounded,
     };
     !matches!(
         verb,
         SqlHousekeep
             | SqlShow
             | SqlSelect
-            | SqlSelectView
             | SqlSelectUnbounded
             | SqlSelectLocking
-            | SqlExplain
             | SqlInsert
             | SqlUpdate
             | SqlUpdateUnbounded
@@ -223,51 +235,56 @@ pub(super) fn failed_transaction() -> Report {
 /// The state of the session, as it was asked for last.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    known: Option<[Arc<SessionState>; 3]>,
+    known: SessionState,
+    age: Age,
     /// Something may have moved it since a transaction began: its end may move it back.
     moved_inside: bool,
+    /// As the gate has it, until anything of it changes.
+    said: Option<(Status, Arc<SessionState>)>,
+}
+
+/// Whether the state is as it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Age {
+    #[default]
+    Moved,
+    Asked,
 }
 
 impl State {
-    /// The state now: asked for if something may have moved it, and the transaction allows.
+    /// The state now: asked for if something may have moved it. In a failed transaction nothing can be asked, and nothing
+    /// but its end is taken: there it is the one of before.
     pub(super) async fn now(
         &mut self,
         connection: &mut Connection,
         database: &str,
     ) -> Result<Arc<SessionState>, Unread> {
-        if std::mem::take(&mut connection.settings_moved) && connection.status != Status::Failed {
-            self.known = None;
+        if std::mem::take(&mut connection.settings_moved) {
+            self.age = Age::Moved;
         }
-        let known = match self.known.take() {
-            Some(known) => known,
-            None if connection.status == Status::Failed => return Err(Unread::Told(failed_transaction())),
-            None => {
-                let asked = connection.state(database).await?;
-                [Status::Idle, Status::Open, Status::Failed].map(|status| {
-                    let mut state = asked.clone();
-                    state.0.insert("transaction".to_owned(), status.as_str().to_owned());
-                    Arc::new(state)
-                })
-            }
-        };
-        let [idle, open, failed] = &known;
-        let state = match connection.status {
-            Status::Idle => idle,
-            Status::Open => open,
-            Status::Failed => failed,
-        };
-        let state = Arc::clone(state);
-        self.known = Some(known);
+        if self.age == Age::Moved && connection.status != Status::Failed {
+            self.known = connection.state(database).await?;
+            (self.age, self.said) = (Age::Asked, None);
+        }
+        if let Some((status, said)) = &self.said
+            && *status == connection.status
+        {
+            return Ok(Arc::clone(said));
+        }
+        let mut state = self.known.clone();
+        state.0.insert("transaction".to_owned(), connection.status.as_str().to_owned());
+        let state = Arc::new(state);
+        self.said = Some((connection.status, Arc::clone(&state)));
         Ok(state)
     }
 
     /// Something ran. What is not a plain read may have moved it; the end of a transaction may move it back.
     pub(super) fn handle_run(&mut self, reading: &Reading, status: Status) {
         if !reading.is_plain {
-            self.known = None;
+            self.age = Age::Moved;
             self.moved_inside |= status != Status::Idle;
         } else if reading.keeps_house() && self.moved_inside {
-            self.known = None;
+            self.age = Age::Moved;
         }
         if status == Status::Idle {
             self.moved_inside = false;

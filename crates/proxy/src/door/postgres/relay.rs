@@ -34,6 +34,8 @@ pub(super) struct Running {
     /// Where the first Execute stands, and of which portal.
     execute: Option<(usize, String)>,
     replies: Vec<Reply>,
+    /// It only goes on with a portal of before, which was judged by what names meant then.
+    goes_on: bool,
     /// Until it is sent.
     clearance: Option<Clearance>,
     run: Option<RunId>,
@@ -54,6 +56,7 @@ impl Running {
     pub(super) fn new(act: Act, reading: Arc<Reading>, clearance: Clearance) -> Self {
         Self {
             reading,
+            goes_on: act.goes_on(),
             purpose: act.purpose,
             execute: act.execute,
             replies: act.replies,
@@ -74,23 +77,53 @@ impl Running {
         self.is_query() || self.execute.is_some()
     }
 
+    /// Where something is hidden, columns are looked at before it runs: those of a plain read of unclassified tables can be
+    /// looked at as they come.
+    fn is_described_first(&self) -> bool {
+        self.reading.may_show_classes || !self.reading.is_plain || self.goes_on
+    }
+
     fn is_plain(&self) -> bool {
         self.reading.is_plain || matches!(self.purpose, Purpose::Prepare)
     }
 
-    /// How it ended. `undone`: a later step of its implicit transaction failed.
-    fn end(&mut self, undone: bool) -> RunEnd {
+    const fn is_answered(&self) -> bool {
+        matches!(self.progress, Progress::Answered(_))
+    }
+
+    /// How it ended, in a pipeline that failed or did not.
+    fn end(&mut self, implicit: Implicit, failed: bool) -> RunEnd {
         let (run, detail) = match std::mem::replace(&mut self.progress, Progress::NotSent) {
             Progress::NotSent => (Run::Failed, "not forwarded: another step of its pipeline failed".to_owned()),
+            Progress::Sent if failed => (Run::Failed, "not run: an earlier step of its pipeline failed".to_owned()),
             Progress::Sent => (Run::Uncertain, "the connection to the upstream was lost".to_owned()),
-            Progress::Answered(_) if undone && !self.is_plain() => {
-                (Run::Failed, "undone: a later step of its pipeline failed".to_owned())
+            Progress::Answered(_) if implicit == Implicit::Undone && !self.is_plain() => {
+                (Run::Failed, "undone: its pipeline failed, or was never ended".to_owned())
             }
             Progress::Answered(tag) => (Run::Succeeded, tag),
+            Progress::Failed(code) if self.reading.statements > 1 && self.reading.controls_transaction() => {
+                (Run::Uncertain, format!("{code}; what stood before a COMMIT in the text may have been kept"))
+            }
             Progress::Failed(code) => (Run::Failed, code),
         };
         RunEnd { run, rows: self.rows, masked: std::mem::take(&mut self.masked), detail }
     }
+}
+
+/// What became of what was answered, when its pipeline ended outside a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Implicit {
+    Stands,
+    Undone,
+}
+
+/// How a pipeline ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The server said that it is ready.
+    Ready,
+    /// It did not: what was not committed is undone when the connection closes.
+    Broken,
 }
 
 /// One pipeline on its way.
@@ -182,7 +215,7 @@ impl Conversation {
     pub(super) async fn drop_cleared(&mut self, going: Vec<Going>) -> Result<(), End> {
         for step in going {
             if let Going::Act(mut running) = step {
-                let end = running.end(false);
+                let end = running.end(Implicit::Stands, false);
                 let run = running.run;
                 drop(running);
                 self.session.ended(run, false, &end).await.map_err(End::Unrecorded)?;
@@ -197,7 +230,7 @@ impl Conversation {
         let shows = |step: &Going| matches!(step, Going::Act(running) if running.reading.may_show_classes);
         if hidden.is_empty() {
             self.turn.secrecy = Secrecy::Open;
-        } else if going.iter().any(shows) {
+        } else if going.iter().any(shows) || self.upstream.status != Status::Idle {
             self.turn.secrecy = Secrecy::Withholds;
         } else {
             // What an earlier part of the pipeline may show, a later error may.
@@ -209,7 +242,8 @@ impl Conversation {
             Ok(()) if ended && self.turn.fate == Fate::Dropped => self.make_failed().await,
             went => went,
         };
-        let recorded = if ended { self.end_pipeline().await } else { Ok(()) };
+        let ending = if went.is_ok() { Ending::Ready } else { Ending::Broken };
+        let recorded = if ended { self.end_pipeline(ending).await } else { Ok(()) };
         let passed = self.pass_on().await;
         if passed.is_err() {
             self.client.output.clear();
@@ -234,17 +268,22 @@ impl Conversation {
     }
 
     /// Records how the actions of the pipeline ended.
-    pub(super) async fn end_pipeline(&mut self) -> Result<(), End> {
+    pub(super) async fn end_pipeline(&mut self, ending: Ending) -> Result<(), End> {
         let status = self.upstream.status;
-        let undone = self.turn.fate.is_failed() && status == Status::Idle;
-        for mut running in std::mem::take(&mut self.turn.acts) {
+        let acts = std::mem::take(&mut self.turn.acts);
+        let failed = self.turn.fate.is_failed();
+        // A COMMIT among them keeps what came before it.
+        let kept = acts.iter().rposition(|act| act.reading.keeps_house() && act.is_answered()).unwrap_or(0);
+        for (at, mut running) in acts.into_iter().enumerate() {
+            let undone = at >= kept && status == Status::Idle && (failed || ending == Ending::Broken);
+            let implicit = if undone { Implicit::Undone } else { Implicit::Stands };
             if running.purpose == Purpose::Run {
+                if !running.reading.is_plain || (running.reading.keeps_house() && self.state.may_move_back()) {
+                    self.library.forget();
+                }
                 self.state.handle_run(&running.reading, status);
             }
-            if !running.is_plain() {
-                self.library.forget();
-            }
-            let (run, plain, end) = (running.run, running.is_plain(), running.end(undone));
+            let (run, plain, end) = (running.run, running.is_plain(), running.end(implicit, failed));
             self.session.ended(run, plain, &end).await.map_err(End::Unrecorded)?;
         }
         if status == Status::Idle {
@@ -265,7 +304,7 @@ impl Conversation {
                 Going::Housekeeping(_) => {}
                 Going::Act(running) => {
                     let masks =
-                        self.turn.secrecy != Secrecy::Open && running.reading.may_show_classes && running.shows_rows();
+                        self.turn.secrecy != Secrecy::Open && running.shows_rows() && running.is_described_first();
                     self.turn.acts.push(*running);
                     match (self.turn.fate.is_failed(), closing, masks) {
                         (true, ..) => {}
@@ -415,10 +454,17 @@ impl Conversation {
         Ok(())
     }
 
+    /// How the rows of the last action are masked, by where the server says that their columns come from.
     fn plan(&mut self, hidden: &BTreeSet<DataClass>) -> Result<Mask, Report> {
         let fields = std::mem::take(&mut self.turn.described);
-        let origins = self.library.catalog().origins(&fields);
-        let plan = Plan::new(&origins, hidden, true).map_err(|why| withheld(&why))?;
+        let Some(running) = self.turn.acts.last() else { return Err(withheld(&"no action is under way")) };
+        let origins = &running.reading.origins;
+        if !origins.knows_all(&fields) && !running.reading.may_show_classes {
+            return Err(changed());
+        }
+        // A portal of before may show what its statement, by today's names, would not.
+        let may_show = running.reading.may_show_classes || running.goes_on;
+        let plan = Plan::new(&origins.of(&fields), hidden, may_show).map_err(|why| withheld(&why))?;
         Ok(Mask { fields, plan })
     }
 
@@ -435,6 +481,7 @@ impl Conversation {
             while let Some(piece) = self.upstream.take()? {
                 let done = match piece {
                     Piece::Message(frame) => self.handle_message(&frame, until)?,
+                    Piece::Part(_) if self.turn.fate.is_failed() => false,
                     Piece::Part(_) if self.turn.mask.is_some() => {
                         return Err(Failed::Misbehaved("a row too long to be masked".to_owned()).into());
                     }
@@ -554,7 +601,7 @@ impl Conversation {
         }
         let fields = result::fields(frame).ok_or_else(|| Failed::Misbehaved("its description of rows".to_owned()))?;
         let of_tables = fields.iter().all(|field| field.table != 0);
-        let known = self.library.catalog().knows_all(&fields);
+        let known = running.reading.origins.knows_all(&fields);
         running.reading.columns_alone.store(of_tables && known, Ordering::Relaxed);
         if !known {
             self.refuse_moved(at);
@@ -570,8 +617,7 @@ impl Conversation {
         self.library.forget();
         self.turn.fate = Fate::Dropped;
         self.turn.expected.clear();
-        let why = "what its names mean changed while it was read: nothing of it is shown";
-        self.client.say(&Said::Report(&told::error(told::CHANGED, why).hint("run it again")));
+        self.client.say(&Said::Report(&changed()));
     }
 
     /// An answer to a Query: its statements answer one after the other.
@@ -684,6 +730,11 @@ fn answered(running: Option<&mut Running>, frame: &Frame) {
         running.rows = running.rows.saturating_add(result::rows_of(tag));
         running.progress = Progress::Answered(tag.to_owned());
     }
+}
+
+fn changed() -> Report {
+    let why = "what its names mean changed while it was read: nothing of it is shown";
+    told::error(told::CHANGED, why).hint("run it again")
 }
 
 fn withheld(why: &impl std::fmt::Display) -> Report {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use model::{DataClass, Provenance, SessionState, Target, sha256};
+use model::{Bound, DataClass, Provenance, SessionState, Target, sha256};
 use protocol::postgres::result::Field;
 use protocol::sql::Table;
 use protocol::sql::postgres::{CatalogQuestion, Functions, Known};
@@ -17,8 +17,8 @@ use super::{Connection, Failed};
 #[derive(Debug)]
 pub struct Catalog {
     known: Known,
-    /// Columns by the relation's number and theirs.
-    columns: HashMap<u32, HashMap<i16, Provenance>>,
+    /// Columns of relations, by the relation's identity.
+    columns: HashMap<String, (u32, HashMap<i16, Provenance>)>,
     asked_at: Instant,
 }
 
@@ -155,11 +155,11 @@ impl Catalog {
         (names, relations): (&[(Option<String>, String)], &[Row]),
     ) -> Result<(), Failed> {
         let numbers: List = relations.iter().map(|row| Some(text(row, 1).to_owned())).collect();
-        let questions = [Question::Columns, Question::Code, Question::Ancestors, Question::Sources];
+        let questions = [Question::Columns, Question::Code, Question::Kin];
         let asked: Vec<_> = questions.into_iter().map(|question| (question, vec![numbers.clone()])).collect();
         let mut answers = if numbers.is_empty() { Vec::new() } else { connection.ask(&asked).await? }.into_iter();
         let mut next = || answers.next().unwrap_or_default();
-        let about = About { columns: next(), code: next(), ancestors: next(), sources: next() };
+        let about = About { columns: next(), code: next(), kin: next() };
         for (place, name) in names.iter().enumerate() {
             let row = relations.iter().find(|row| text(row, 0).parse() == Ok(place + 1));
             let table = row.filter(|row| READABLE.contains(&text(row, 4))).map(|row| self.table(target, row, &about));
@@ -173,11 +173,11 @@ impl Catalog {
         let (schema, name, kind) = (text(relation, 2), text(relation, 3), text(relation, 4));
         let of = |rows: &'_ [Row]| -> Vec<Row> { rows.iter().filter(|row| text(row, 0) == number).cloned().collect() };
         let (columns, code) = (of(&about.columns), of(&about.code));
-        let ancestors = of(&about.ancestors);
-        let sources = classes_of_sources(target, (schema, name), &of(&about.sources));
+        let kin = of(&about.kin);
+        let sources = classes_of_sources(target, (schema, name, kind));
         let class_of = |column: &str| {
             let own = declared(target, schema, name, column);
-            own.or_else(|| ancestors.iter().find_map(|row| declared(target, text(row, 1), text(row, 2), column)))
+            own.or_else(|| kin.iter().find_map(|row| declared(target, text(row, 1), text(row, 2), column)))
         };
         let declared_here: BTreeSet<DataClass> =
             columns.iter().filter_map(|row| class_of(text(row, 2))).cloned().collect();
@@ -200,41 +200,66 @@ impl Catalog {
                 origins.insert(number, origin);
             }
         }
-        if let Ok(number) = number.parse() {
-            self.columns.insert(number, origins);
-        }
         let version: Vec<&str> =
-            columns.iter().chain(&code).chain(&ancestors).flatten().map(|cell| cell.as_deref().unwrap_or("")).collect();
+            columns.iter().chain(&code).chain(&kin).flatten().map(|cell| cell.as_deref().unwrap_or("")).collect();
         let triggers = code.iter().map(|row| text(row, 1)).filter(|name| !matches!(*name, "_RETURN" | "policy"));
+        let identity = format!("oid {number} xmin {} {}", text(relation, 5), short_hash(&version));
+        if let Ok(number) = number.parse() {
+            self.columns.insert(identity.clone(), (number, origins));
+        }
         Table {
             schema: schema.to_owned(),
             name: name.to_owned(),
             columns: columns.iter().map(|row| text(row, 2).to_owned()).collect(),
             classes,
-            identity: format!("oid {number} xmin {} {}", text(relation, 5), short_hash(&version)),
+            identity,
             triggers: triggers.map(str::to_owned).collect(),
             is_view: matches!(kind, "v" | "f") || text(relation, 6) == "t",
             estimated_rows: text(relation, 7).parse().ok().filter(|rows| *rows >= 0),
         }
     }
 
-    /// Whether each of these columns is computed, or one of a relation that was asked about.
+    /// The columns of the relations that a statement was read by.
     #[must_use]
-    pub fn knows_all(&self, fields: &[Field]) -> bool {
-        let known =
-            |field: &Field| self.columns.get(&field.table).is_some_and(|columns| columns.contains_key(&field.column));
-        fields.iter().all(|field| field.table == 0 || known(field))
+    pub fn origins(&self, bound: &[Bound]) -> Origins {
+        let of_relation = |bound: &Bound| self.columns.get(&bound.identity).cloned();
+        Origins(bound.iter().filter_map(of_relation).collect())
     }
+}
 
+/// Columns of the relations that one statement was read by: where they come from.
+#[derive(Debug, Default)]
+pub struct Origins(HashMap<u32, HashMap<i16, Provenance>>);
+
+impl Origins {
     /// Where the columns of a result come from.
     #[must_use]
-    pub fn origins(&self, fields: &[Field]) -> Vec<Provenance> {
-        let origin = |field: &Field| self.columns.get(&field.table).and_then(|columns| columns.get(&field.column));
-        fields.iter().map(|field| origin(field).cloned().unwrap_or(Provenance::Unproven)).collect()
+    pub fn of(&self, fields: &[Field]) -> Vec<Provenance> {
+        fields.iter().map(|field| self.column(field).unwrap_or(Provenance::Unproven)).collect()
+    }
+
+    /// Whether each of these columns is computed, or one of a relation of the statement.
+    #[must_use]
+    pub fn knows_all(&self, fields: &[Field]) -> bool {
+        fields.iter().all(|field| field.table == 0 || self.0.contains_key(&field.table))
+    }
+
+    fn column(&self, field: &Field) -> Option<Provenance> {
+        let columns = self.0.get(&field.table)?;
+        // System columns hold no data; number 0 is the whole row.
+        if field.column < 0 { Some(Provenance::Clean) } else { columns.get(&field.column).cloned() }
     }
 }
 
 impl Connection {
+    /// Forgets plans that were made when names meant something else.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub async fn discard_plans(&mut self) -> Result<(), Failed> {
+        self.ask(&[(Question::DiscardPlans, Vec::new())]).await.map(drop)
+    }
+
     /// The state of the session that changes what statements mean. Not to be asked in a failed transaction.
     ///
     /// # Errors
@@ -255,8 +280,7 @@ impl Connection {
 struct About {
     columns: Vec<Row>,
     code: Vec<Row>,
-    ancestors: Vec<Row>,
-    sources: Vec<Row>,
+    kin: Vec<Row>,
 }
 
 fn declared<'t>(target: &'t Target, schema: &str, table: &str, column: &str) -> Option<&'t DataClass> {
@@ -266,16 +290,13 @@ fn declared<'t>(target: &'t Target, schema: &str, table: &str, column: &str) -> 
     target.classify.get(&format!("{schema}.{table}.{column}"))
 }
 
-/// The classes that a view's sources hold, whatever the view calls them. A function of others' making may read anything.
-fn classes_of_sources(target: &Target, (schema, name): (&str, &str), sources: &[Row]) -> BTreeSet<DataClass> {
-    let samples = schema == "pg_catalog" && SAMPLES.contains(&name);
-    if samples || sources.iter().any(|row| row.get(1).is_none_or(Option::is_none)) {
-        return target.classify.values().cloned().collect();
-    }
-    let tables: BTreeSet<String> = sources.iter().map(|row| format!("{}.{}", text(row, 1), text(row, 2))).collect();
-    let held =
-        |(column, _): &(&String, &DataClass)| column.rsplit_once('.').is_some_and(|(table, _)| tables.contains(table));
-    target.classify.iter().filter(held).map(|(_, class)| class.clone()).collect()
+/// The classes that a view, or what is kept of one, may show, whatever it calls them. What a view does with the server's own
+/// functions and catalogs is not among its dependencies: where anything has a class, any view of others' making may show
+/// it.
+fn classes_of_sources(target: &Target, (schema, name, kind): (&str, &str, &str)) -> BTreeSet<DataClass> {
+    let is_the_servers = ["pg_catalog", "information_schema"].contains(&schema);
+    let may_show = if is_the_servers { SAMPLES.contains(&name) } else { matches!(kind, "v" | "m") };
+    if may_show { target.classify.values().cloned().collect() } else { BTreeSet::new() }
 }
 
 fn text(row: &Row, column: usize) -> &str {

@@ -8,7 +8,7 @@ use std::io;
 
 use postgres_protocol::IsNull;
 use postgres_protocol::message::frontend;
-use protocol::postgres::action::Housekeeping;
+use protocol::postgres::action::{Housekeeping, RESERVED as NAME};
 use protocol::postgres::message::Named;
 use protocol::postgres::result::{self, Fault};
 
@@ -43,16 +43,16 @@ pub(super) type Row = Vec<Option<String>>;
 pub(crate) enum Question {
     /// One setting of the session. SHOW takes no snapshot, so that SET TRANSACTION stays possible.
     Setting(&'static str),
+    /// Plans made under other meanings of names are forgotten.
+    DiscardPlans,
     /// What names mean: place, number, schema, name, kind, version, row policies, rows.
     Relations,
     /// Columns of relations: relation, number, name, type, version, whether it is generated.
     Columns,
     /// Code that runs when relations are written, and the rules that views are: relation, name, version.
     Code,
-    /// What relations inherit from: relation, schema, name of each ancestor.
-    Ancestors,
-    /// What views read, however deep: view, schema, name of each relation; `null` names for functions of others' making.
-    Sources,
+    /// What relations inherit from, and what inherits from them: relation, schema, name of each.
+    Kin,
     /// Functions by name: name, whether one stands in the search path outside `pg_catalog`, all of them with versions.
     Functions,
     /// Operators by name: name, whether one stands in the search path outside `pg_catalog`.
@@ -63,11 +63,11 @@ impl Question {
     const fn text(self) -> &'static str {
         match self {
             Self::Setting(show) => show,
+            Self::DiscardPlans => "DISCARD PLANS",
             Self::Relations => RELATIONS,
             Self::Columns => COLUMNS,
             Self::Code => CODE,
-            Self::Ancestors => ANCESTORS,
-            Self::Sources => SOURCES,
+            Self::Kin => KIN,
             Self::Functions => FUNCTIONS,
             Self::Operators => OPERATORS,
         }
@@ -76,8 +76,8 @@ impl Question {
     /// The type of its values.
     const fn kind(self) -> u32 {
         match self {
-            Self::Columns | Self::Code | Self::Ancestors | Self::Sources => OID_ARRAY,
-            Self::Setting(_) | Self::Relations | Self::Functions | Self::Operators => TEXT_ARRAY,
+            Self::Columns | Self::Code | Self::Kin => OID_ARRAY,
+            Self::Setting(_) | Self::DiscardPlans | Self::Relations | Self::Functions | Self::Operators => TEXT_ARRAY,
         }
     }
 }
@@ -85,6 +85,7 @@ impl Question {
 impl Connection {
     /// Says it, when next there is something to wait for.
     pub(crate) fn put(&mut self, courtesy: &Courtesy<'_>) -> Result<(), Failed> {
+        self.is_begun |= matches!(courtesy, Courtesy::Housekeeping(_) | Courtesy::DescribePortal(_));
         let output = &mut self.output;
         match courtesy {
             Courtesy::Sync => frontend::sync(output),
@@ -118,6 +119,10 @@ impl Connection {
 
     /// Asks, all in one go, and returns the rows of each answer.
     pub(super) async fn ask(&mut self, questions: &[(Question, Vec<List>)]) -> Result<Vec<Vec<Row>>, Failed> {
+        // Its Sync would commit what the client has not ended.
+        if self.is_begun {
+            return Err(Failed::Begun);
+        }
         for (question, values) in questions {
             self.put(&Courtesy::Ask(*question, values))?;
         }
@@ -191,8 +196,6 @@ fn array(list: &List) -> String {
     text
 }
 
-/// The name of the gateway's own statements and portals.
-const NAME: &str = "countersign courtesy";
 /// Rows of all answers of one asking.
 const ROWS: usize = 100_000;
 const TEXT_ARRAY: u32 = 1009;
@@ -231,41 +234,23 @@ FROM pg_catalog.pg_policy AS p
 WHERE p.polrelid OPERATOR(pg_catalog.=) ANY ($1)
 ORDER BY 1, 2, 3";
 
-const ANCESTORS: &str = "
-WITH RECURSIVE up(child, parent) AS (
+const KIN: &str = "
+WITH RECURSIVE up(one, other) AS (
     SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits AS i
     WHERE i.inhrelid OPERATOR(pg_catalog.=) ANY ($1)
     UNION
-    SELECT up.child, i.inhparent FROM up
-    JOIN pg_catalog.pg_inherits AS i ON i.inhrelid OPERATOR(pg_catalog.=) up.parent)
-SELECT up.child, n.nspname, c.relname FROM up
-JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) up.parent
-JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-ORDER BY 1, 2, 3";
-
-const SOURCES: &str = "
-WITH RECURSIVE down(top, kind, source) AS (
-    SELECT r.ev_class, d.refclassid, d.refobjid
-    FROM pg_catalog.pg_rewrite AS r
-    JOIN pg_catalog.pg_depend AS d ON d.objid OPERATOR(pg_catalog.=) r.oid
-     AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid
-     AND d.refobjid OPERATOR(pg_catalog.<>) r.ev_class
-    WHERE r.ev_class OPERATOR(pg_catalog.=) ANY ($1)
+    SELECT up.one, i.inhparent FROM up
+    JOIN pg_catalog.pg_inherits AS i ON i.inhrelid OPERATOR(pg_catalog.=) up.other),
+down(one, other) AS (
+    SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits AS i
+    WHERE i.inhparent OPERATOR(pg_catalog.=) ANY ($1)
     UNION
-    SELECT down.top, d.refclassid, d.refobjid
-    FROM down
-    JOIN pg_catalog.pg_rewrite AS r ON r.ev_class OPERATOR(pg_catalog.=) down.source
-     AND down.kind OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
-    JOIN pg_catalog.pg_depend AS d ON d.objid OPERATOR(pg_catalog.=) r.oid
-     AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid
-     AND d.refobjid OPERATOR(pg_catalog.<>) r.ev_class)
-SELECT down.top, n.nspname, c.relname FROM down
-JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) down.source
- AND down.kind OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+    SELECT down.one, i.inhrelid FROM down
+    JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) down.other)
+SELECT k.one, n.nspname, c.relname
+FROM (SELECT one, other FROM up UNION SELECT one, other FROM down) AS k
+JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) k.other
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-UNION
-SELECT down.top, NULL, NULL FROM down
-WHERE down.kind OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
 ORDER BY 1, 2, 3";
 
 const FUNCTIONS: &str = "

@@ -60,6 +60,7 @@ impl PostgresUpstream {
             input: BytesMut::new(),
             output: BytesMut::new(),
             unflushed: false,
+            is_begun: false,
             passing: 0,
             aside: Vec::new(),
             settings: BTreeMap::new(),
