@@ -1,20 +1,67 @@
-//! `cargo xtask bench`: what the design's bars ask of decisions, of the log and of approvals, measured in one run.
-//! Each figure is printed with what was on; the same text goes to `docs/benchmarks.md` by hand, with the machine.
+//! `cargo xtask bench [NAME…]`: what the design's bars ask of decisions, of the log, of approvals and of the wire, measured
+//! in one run. Each figure is printed with what was on; the same text goes to `docs/benchmarks.md` by hand, with the
+//! machine.
 
 mod approvals;
 mod decisions;
+mod pgbench;
 mod records;
 
 use std::time::Duration;
 
+use anyhow::{Context as _, bail};
+
+/// What the command line asks for.
+#[derive(Debug)]
+struct Request {
+    names: Vec<String>,
+    effort: pgbench::Effort,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    println!("figure                                             p50          p99          bar");
-    decisions::measure()?;
-    records::measure().await?;
-    approvals::measure().await?;
-    println!("\npgbench against the gateway is not measured: there is no PostgreSQL door yet");
+    let request = Request::read(std::env::args().skip(1))?;
+    let asked = |name: &str| request.names.is_empty() || request.names.iter().any(|asked| asked == name);
+    if NAMES[..3].iter().any(|name| asked(name)) {
+        println!("figure                                             p50          p99          bar");
+    }
+    if asked("decisions") {
+        decisions::measure()?;
+    }
+    if asked("records") {
+        records::measure().await?;
+    }
+    if asked("approvals") {
+        approvals::measure().await?;
+    }
+    if asked("pgbench") {
+        pgbench::measure(&request.effort).await?;
+    }
     Ok(())
+}
+
+impl Request {
+    fn read(words: impl Iterator<Item = String>) -> anyhow::Result<Self> {
+        let mut request = Self { names: Vec::new(), effort: pgbench::Effort::default() };
+        let mut words = words;
+        while let Some(word) = words.next() {
+            let mut number = || {
+                let number =
+                    words.next().and_then(|number| number.parse().ok()).filter(|number| (1..50).contains(number));
+                number.with_context(|| format!("`{word}` wants a number from 1 to 49"))
+            };
+            match word.as_str() {
+                "--rounds" => request.effort.rounds = number()?,
+                "--seconds" => request.effort.seconds = number()?,
+                name if NAMES.contains(&name) => request.names.push(word),
+                _ => bail!(
+                    "no benchmark `{word}`: there are {}, and --rounds N --seconds N for pgbench",
+                    NAMES.join(", ")
+                ),
+            }
+        }
+        Ok(request)
+    }
 }
 
 /// Prints one figure from its samples.
@@ -23,3 +70,5 @@ fn tell(name: &str, samples: &mut [Duration], bar: &str) {
     let at = |share: f64| samples[((samples.len() - 1) as f64 * share) as usize];
     println!("{name:<48} {:>10.2?} {:>12.2?}   {bar}", at(0.5), at(0.99));
 }
+
+const NAMES: [&str; 4] = ["decisions", "records", "approvals", "pgbench"];

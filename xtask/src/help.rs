@@ -48,9 +48,10 @@ lint exceptions, machine paths, ARCHITECTURE.md.",
     },
     Task {
         name: "bench",
-        arguments: "[ARGS…]",
-        about: "Build the release binary and measure it against the bars. ARGS go to e2e's `bench`.",
-        example: "cargo xtask bench",
+        arguments: "[NAME…] [--rounds N] [--seconds N]",
+        about: "Build the release binary and measure it against the bars: decisions, records, approvals,
+pgbench, or those that are named. --rounds (5) and --seconds (2) are pgbench's.",
+        example: "cargo xtask bench pgbench --rounds 3",
         run: bench::run,
     },
     Task {
