@@ -1,12 +1,15 @@
-//! TLS as doors and upstreams use it: one provider, certificates from PEM files, servers verified by name.
+//! Connections as doors and upstreams have them: TLS by one provider, certificates from PEM files, servers verified by name;
+//! and probes of those that are silent.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use socket2::{SockRef, TcpKeepalive};
 
 /// A client that trusts the certificates in `authorities`, or the system's where none are named.
 ///
@@ -55,6 +58,21 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     if found.is_empty() { Err(named(&"it holds no certificate")) } else { Ok(found) }
 }
 
+/// Whoever vanishes without a word is noticed after some two minutes: a held action must not wait for nobody.
+///
+/// # Errors
+/// If the system refuses.
+pub(crate) fn keep_alive(stream: &tokio::net::TcpStream) -> std::io::Result<()> {
+    let probes = TcpKeepalive::new().with_time(IDLE).with_interval(PROBE).with_retries(4);
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_keepalive(&probes)
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
+
+/// Without a word before the first probe.
+const IDLE: Duration = Duration::from_secs(60);
+/// Between two probes.
+const PROBE: Duration = Duration::from_secs(15);

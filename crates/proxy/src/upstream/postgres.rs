@@ -345,7 +345,7 @@ async fn send_some(writer: &mut (impl AsyncWrite + Unpin), output: &mut BytesMut
 
 async fn dial_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let stream = TcpStream::connect((host, port)).await?;
-    stream.set_nodelay(true)?;
+    crate::tls::keep_alive(&stream)?;
     Ok(stream)
 }
 

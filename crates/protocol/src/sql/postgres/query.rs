@@ -143,7 +143,7 @@ impl Reading<'_> {
             }
             // `a.b` is a column `b` of `a`, or the function `b` called with the row `a`.
             Node::ColumnRef(column) if column.fields().len() > 1 => {
-                let last = column.fields().iter().last().and_then(Node::as_str);
+                let last = column.fields().iter().next_back().and_then(Node::as_str);
                 self.dotted.extend(last.map(str::to_owned));
             }
             Node::A_Indirection(indirection) => {

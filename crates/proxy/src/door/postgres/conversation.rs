@@ -188,7 +188,10 @@ impl Conversation {
                 self.client.flush().await.map_err(|_| End::ClientGone)
             }
             // Nothing runs: a late cancel must not hit the next statement.
-            () = self.stoppable.stopped.notified() => Ok(()),
+            () = self.stoppable.stopped() => {
+                self.stoppable.handled();
+                Ok(())
+            }
         }
     }
 
@@ -230,7 +233,9 @@ impl Conversation {
     /// Puts every action of a pipeline to the gate, then forwards them, or none.
     async fn carry(&mut self, pipeline: Pipeline, closing: Closing) -> Result<(), End> {
         // A cancel of before this pipeline is no cancel of it.
-        let _late = self.stoppable.stopped.notified().now_or_never();
+        if self.stoppable.stopped().now_or_never().is_some() {
+            self.stoppable.handled();
+        }
         let is_run = |step: &&Step| matches!(step, Step::Act(act) if act.purpose == Purpose::Run);
         let alone = pipeline.steps.iter().filter(is_run).count() <= 1 && !self.turn.is_begun;
         let mut going = Vec::with_capacity(pipeline.steps.len());
@@ -391,7 +396,10 @@ impl Conversation {
                         filled.map_err(Failed::Lost)?;
                         self.hear_aside()?;
                     }
-                    () = self.stoppable.stopped.notified() => return Ok(Woken::Told(cancelled(held, &self.door.0.reviews))),
+                    () = self.stoppable.stopped() => {
+                        self.stoppable.handled();
+                        return Ok(Woken::Told(cancelled(held, &self.door.0.reviews)));
+                    }
                     () = &mut again => break,
                 }
             }

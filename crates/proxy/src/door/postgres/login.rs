@@ -17,6 +17,7 @@ use super::client::Client;
 use super::conversation::Conversation;
 use super::reading::Library;
 use super::{PostgresDoor, told};
+use crate::tls::keep_alive;
 use crate::upstream::postgres::Failed;
 
 /// Lets a client in. `None`: it was told why not, or asked for something else.
@@ -79,7 +80,7 @@ impl From<Report> for Refused {
 
 /// Up to the start packet. TLS and GSS may be asked for once each; a cancel request ends here.
 async fn open(door: &PostgresDoor, mut stream: TcpStream) -> io::Result<Option<Opened>> {
-    stream.set_nodelay(true)?;
+    keep_alive(&stream)?;
     let loopback = stream.peer_addr()?.ip().to_canonical().is_loopback();
     let plain = if loopback { Protection::Loopback } else { Protection::None };
     let (mut input, mut asked_gss) = (BytesMut::new(), false);
@@ -112,7 +113,7 @@ async fn open(door: &PostgresDoor, mut stream: TcpStream) -> io::Result<Option<O
                 return start_after(door, stream, Protection::Tls).await;
             }
             Opening::Cancel { process, key } => {
-                door.0.cancels.cancel(process, key);
+                door.0.cancels.cancel(process, key).await;
                 return Ok(None);
             }
             Opening::Start(start) => return Ok(Some(opened(stream, input, Ok(start), plain))),
@@ -137,7 +138,7 @@ async fn start_after(
             }
             Ok(Some(Opening::Start(start))) => Ok(start),
             Ok(Some(Opening::Cancel { process, key })) => {
-                door.0.cancels.cancel(process, key);
+                door.0.cancels.cancel(process, key).await;
                 return Ok(None);
             }
             Ok(Some(Opening::Gss)) if !asked_gss && input.is_empty() && protection != Protection::Tls => {

@@ -507,7 +507,10 @@ impl Conversation {
                         self.leave().await;
                     }
                 }
-                () = self.stoppable.stopped.notified() => self.upstream.stop().await,
+                () = self.stoppable.stopped() => {
+                    self.upstream.stop().await;
+                    self.stoppable.handled();
+                }
             }
         }
     }
