@@ -71,9 +71,6 @@ pub enum Failed {
         "`{0}` has a class, and there is no such column: nothing runs on this target until its configuration is mended"
     )]
     Misconfigured(String),
-    /// A pipeline is under way: a question of the gateway's own would end it.
-    #[error("a pipeline is under way")]
-    Begun,
     /// It refused a question of the gateway's own.
     #[error("the upstream refused a question of the gateway's own ({0})")]
     Refused(String),
@@ -92,8 +89,7 @@ pub struct Connection {
     input: BytesMut,
     output: BytesMut,
     unflushed: bool,
-    /// Something was sent that no ReadyForQuery has answered yet.
-    is_begun: bool,
+    pub(crate) pipeline: Underway,
     /// Bytes of a message that is too long to be held whole, still to come.
     passing: usize,
     /// Messages that came in between the answers to the gateway's own questions.
@@ -121,6 +117,15 @@ struct Stop {
     key: i32,
 }
 
+/// Whether something was sent that no ReadyForQuery has answered yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Underway {
+    Nothing,
+    Begun,
+    /// A question of the gateway's own failed it: up to Sync, the server looks at nothing.
+    Skipping,
+}
+
 /// What comes from the upstream.
 #[derive(Debug)]
 pub enum Piece {
@@ -138,7 +143,7 @@ pub struct Rest(Vec<u8>);
 impl Connection {
     /// Sends what was cleared.
     pub fn send(&mut self, clearance: Clearance) -> Sealed<()> {
-        self.is_begun = true;
+        self.pipeline = Underway::Begun;
         let (payload, forwarded) = clearance.spend();
         self.output.extend_from_slice(&payload.0);
         forwarded.seal(())
@@ -146,7 +151,7 @@ impl Connection {
 
     /// Sends what was cleared up to `place`; the rest when it is known how its answer is masked.
     pub fn send_until(&mut self, clearance: Clearance, place: usize) -> Sealed<Rest> {
-        self.is_begun = true;
+        self.pipeline = Underway::Begun;
         let (mut payload, forwarded) = clearance.spend();
         let rest = payload.0.split_off(place.min(payload.0.len()));
         self.output.extend_from_slice(&payload.0);
@@ -159,7 +164,7 @@ impl Connection {
     /// # Errors
     /// If the payload is no Query.
     pub fn send_described(&mut self, clearance: Clearance) -> Result<Sealed<Rest>, Failed> {
-        self.is_begun = true;
+        self.pipeline = Underway::Begun;
         let (payload, forwarded) = clearance.spend();
         let text = payload.0.get(protocol::postgres::HEAD..payload.0.len().saturating_sub(1)).unwrap_or_default();
         let text = std::str::from_utf8(text).map_err(|error| Failed::Misbehaved(error.to_string()))?;
@@ -178,7 +183,7 @@ impl Connection {
         clearance: Clearance,
         (place, portal): (usize, &str),
     ) -> Result<Sealed<()>, Failed> {
-        self.is_begun = true;
+        self.pipeline = Underway::Begun;
         let (payload, forwarded) = clearance.spend();
         let (first, rest) = payload.0.split_at_checked(place).unwrap_or((&payload.0, &[]));
         self.output.extend_from_slice(first);
@@ -231,7 +236,7 @@ impl Connection {
         match frame.tag {
             b'S' => self.note_setting(&frame),
             b'Z' => {
-                self.is_begun = false;
+                self.pipeline = Underway::Nothing;
                 self.status = result::status(&frame).ok_or_else(|| Failed::Misbehaved("its state".to_owned()))?;
             }
             _ => {}

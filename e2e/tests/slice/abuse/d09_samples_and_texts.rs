@@ -6,7 +6,7 @@ use e2e::postgres::frame;
 use super::verified;
 use crate::postgres::{ask, open, session};
 
-const SAMPLES: [&str; 11] = [
+const SAMPLES: [&str; 10] = [
     "SELECT histogram_bounds FROM pg_stats WHERE tablename = 'customers' AND attname = 'email'",
     "SELECT most_common_vals, histogram_bounds FROM pg_stats LIMIT 1000",
     "SELECT * FROM pg_catalog.pg_stats WHERE tablename = 'customers'",
@@ -17,7 +17,6 @@ const SAMPLES: [&str; 11] = [
     "SELECT * FROM pg_stat_activity LIMIT 1000",
     "SELECT a.query FROM pg_catalog.pg_stat_activity a LIMIT 1000",
     "SELECT query FROM pg_stat_get_activity(NULL) LIMIT 1000",
-    "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef LIMIT 1000",
 ];
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use gate::{Clearance, Obstacle, Payload, Presented, Refusal};
 use model::{Bound, Digest, Purpose, SessionState, Statement};
 use protocol::postgres::action::{Act, Building, Names, Pipeline, Reply, Step, query};
 use protocol::postgres::message::{Malformed, Message, Report, Said, Severity, read, take_frame};
-use protocol::postgres::result::{Fault, Status};
+use protocol::postgres::result::{Fault, Status, setting};
 use protocol::postgres::{Frame, action::Impossible};
 
 use super::cancel::Stoppable;
@@ -218,8 +218,7 @@ impl Conversation {
 
     /// A setting goes on to the client; what code of the server's can fill with data only where nothing is hidden.
     pub(super) fn pass_aside(&mut self, frame: &Frame) {
-        let free_text = frame.tag == b'N'
-            || protocol::postgres::result::setting(frame).is_none_or(|(name, _)| !REPORTED.contains(&name));
+        let free_text = frame.tag == b'N' || setting(frame).is_none_or(|(name, value)| !is_listed(name, value));
         if !free_text || !self.hides_something() {
             self.client.output.extend_from_slice(&frame.raw);
         }
@@ -511,6 +510,16 @@ const PIPELINE_MESSAGES: usize = 20_000;
 const WAITING_BYTES: usize = 1 << 20;
 /// Between two notices of a held statement.
 const REMIND: std::time::Duration = std::time::Duration::from_secs(60);
+/// Whether a reported setting is one that cannot be filled with free text. A time zone is its own name only where there is a
+/// file of that name; otherwise it may be any word.
+fn is_listed(name: &str, value: &str) -> bool {
+    let is_plain = |value: &str| value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte));
+    match name {
+        "TimeZone" => ["UTC", "GMT"].contains(&value) || (value.contains('/') && is_plain(value)),
+        name => REPORTED.contains(&name),
+    }
+}
+
 /// Settings that the server reports and that no statement fills with free text.
 const REPORTED: [&str; 12] = [
     "client_encoding",

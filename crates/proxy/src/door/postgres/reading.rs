@@ -62,10 +62,6 @@ impl From<Failed> for Unread {
                 )
                 .hint("end the transaction, if one is open, and try again"),
             ),
-            Failed::Begun => Self::Told(
-                told::error(told::UNSUPPORTED, "what this means cannot be asked while a pipeline is under way")
-                    .hint("send Sync before it"),
-            ),
             Failed::Misconfigured(_) => Self::Told(
                 told::error(told::UNAVAILABLE, failed).hint("tell an administrator: `target.classify` needs mending"),
             ),
@@ -175,9 +171,9 @@ impl Reading {
         let statement = Statement { text: text.to_owned(), operations: meaning.operations, bound: meaning.bound };
         Self {
             digest: statement.digest(),
-            statement: Arc::new(statement),
             is_plain: verbs.iter().all(|verb| verb.is_plain_read()),
-            may_show_classes: !meaning.classified.is_empty() || verbs.iter().any(|verb| is_opaque(*verb)),
+            may_show_classes: !meaning.classified.is_empty() || statement.operations.iter().any(is_opaque),
+            statement: Arc::new(statement),
             copied: meaning.copied,
             moves_state: verbs.iter().any(|verb| moves_state(*verb)),
             origins: Arc::new(origins),
@@ -199,9 +195,11 @@ impl Reading {
     }
 }
 
-/// Whether code runs, or text is shown, that the classifier did not look into.
-const fn is_opaque(verb: Verb) -> bool {
-    matches!(verb, Verb::SqlCall | Verb::SqlSelectView | Verb::SqlDefineCode | Verb::SqlServerFile | Verb::Unknown)
+/// Whether code runs, or text is shown, that the classifier did not look into. What the server's own views run is known.
+fn is_opaque(operation: &Operation) -> bool {
+    let is_the_servers = ["pg_catalog", "information_schema"].contains(&&*operation.resource.schema);
+    let runs_code = [Verb::SqlCall, Verb::SqlDefineCode, Verb::SqlServerFile, Verb::Unknown];
+    runs_code.contains(&operation.verb) || (operation.verb == Verb::SqlSelectView && !is_the_servers)
 }
 
 /// Whether settings, roles or the meaning of names may be others afterwards, within one pipeline.

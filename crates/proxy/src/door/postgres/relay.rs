@@ -17,7 +17,7 @@ use protocol::postgres::result::{self, Fault, Field, Put, Status};
 use super::conversation::{Conversation, End};
 use super::reading::Reading;
 use super::told;
-use crate::upstream::postgres::{Courtesy, Failed, Piece, Rest};
+use crate::upstream::postgres::{Courtesy, Failed, Piece, Rest, Underway};
 
 /// A step of a pipeline that nothing stands in the way of any more.
 pub(super) enum Going {
@@ -80,7 +80,9 @@ impl Running {
     /// Where something is hidden, columns are looked at before it runs: those of a plain read of unclassified tables can be
     /// looked at as they come.
     fn is_described_first(&self) -> bool {
-        self.reading.may_show_classes || !self.reading.is_plain || self.goes_on
+        // A text of several statements cannot be described.
+        let can_be = !(self.is_query() && self.reading.statements > 1);
+        self.reading.may_show_classes || self.goes_on || (can_be && !self.reading.is_plain)
     }
 
     fn is_plain(&self) -> bool {
@@ -337,6 +339,11 @@ impl Conversation {
 
     /// Makes the pipeline fail, of which some was sent: the client is told `report`, and the rest up to Sync is ignored.
     pub(super) async fn fail_pipeline(&mut self, report: Report) -> Result<(), End> {
+        if self.upstream.pipeline == Underway::Skipping {
+            self.client.say(&Said::Report(&report));
+            self.turn.fate = Fate::Failed;
+            return self.pass_on().await;
+        }
         self.turn.ours = Some(report);
         self.upstream.put(&Courtesy::Fail)?;
         self.upstream.put(&Courtesy::Flush)?;
@@ -426,6 +433,7 @@ impl Conversation {
             return Ok(());
         }
         running.progress = Progress::Sent;
+        self.turn.is_begun = true;
         let rest = self.upstream.send_until(clearance, place);
         let rest = self.session.open(rest).await.map_err(End::Unrecorded)?;
         let replies = std::mem::take(&mut running.replies);
@@ -605,9 +613,13 @@ impl Conversation {
         let fields = result::fields(frame).ok_or_else(|| Failed::Misbehaved("its description of rows".to_owned()))?;
         let of_tables = fields.iter().all(|field| field.table != 0);
         let known = running.reading.origins.knows_all(&fields);
+        let is_plain = running.reading.is_plain;
         running.reading.columns_alone.store(of_tables && known, Ordering::Relaxed);
-        if !known {
-            self.refuse_moved(at);
+        match known {
+            true => {}
+            false if is_plain => self.refuse_moved(at),
+            // It ran: who is told that it failed would run it again.
+            false => return Err(Failed::Misbehaved("what its names mean changed while it ran".to_owned()).into()),
         }
         Ok(())
     }

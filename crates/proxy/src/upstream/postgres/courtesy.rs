@@ -12,7 +12,7 @@ use protocol::postgres::action::{Housekeeping, RESERVED as NAME};
 use protocol::postgres::message::Named;
 use protocol::postgres::result::{self, Fault};
 
-use super::{Connection, Failed};
+use super::{Connection, Failed, Underway};
 
 /// What the gateway says of its own accord.
 #[derive(Debug)]
@@ -85,7 +85,9 @@ impl Question {
 impl Connection {
     /// Says it, when next there is something to wait for.
     pub(crate) fn put(&mut self, courtesy: &Courtesy<'_>) -> Result<(), Failed> {
-        self.is_begun |= matches!(courtesy, Courtesy::Housekeeping(_) | Courtesy::DescribePortal(_));
+        if matches!(courtesy, Courtesy::Housekeeping(_)) {
+            self.pipeline = Underway::Begun;
+        }
         let output = &mut self.output;
         match courtesy {
             Courtesy::Sync => frontend::sync(output),
@@ -119,14 +121,12 @@ impl Connection {
 
     /// Asks, all in one go, and returns the rows of each answer.
     pub(super) async fn ask(&mut self, questions: &[(Question, Vec<List>)]) -> Result<Vec<Vec<Row>>, Failed> {
-        // Its Sync would commit what the client has not ended.
-        if self.is_begun {
-            return Err(Failed::Begun);
-        }
+        // In a pipeline under way, a Sync would commit what the client has not ended.
+        let in_pipeline = self.pipeline != Underway::Nothing;
         for (question, values) in questions {
             self.put(&Courtesy::Ask(*question, values))?;
         }
-        self.put(&Courtesy::Sync)?;
+        self.put(if in_pipeline { &Courtesy::Flush } else { &Courtesy::Sync })?;
         let mut answers = vec![Vec::new()];
         let (mut rows, mut refused) = (0, None);
         loop {
@@ -141,7 +141,12 @@ impl Connection {
                         answer.push(row);
                     }
                 }
-                b'C' => answers.push(Vec::new()),
+                b'C' => {
+                    answers.push(Vec::new());
+                    if in_pipeline && answers.len() > questions.len() {
+                        break;
+                    }
+                }
                 b'E' => {
                     let fault = Fault::read(&frame);
                     if fault.is_fatal {
@@ -149,6 +154,10 @@ impl Connection {
                     }
                     tracing::warn!(code = %fault.code, message = %fault.message, "a question of the gateway's own failed");
                     refused = Some(fault.code);
+                    if in_pipeline {
+                        self.pipeline = Underway::Skipping;
+                        break;
+                    }
                 }
                 b'Z' => break,
                 b'1' | b'2' | b'3' => {}

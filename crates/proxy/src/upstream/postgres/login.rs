@@ -14,7 +14,7 @@ use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_rustls::TlsConnector;
 
-use super::{CONNECT, Connection, Failed, PostgresUpstream, Protection, Stop, dial_tcp};
+use super::{CONNECT, Connection, Failed, PostgresUpstream, Protection, Stop, Underway, dial_tcp};
 
 type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
 
@@ -60,7 +60,7 @@ impl PostgresUpstream {
             input: BytesMut::new(),
             output: BytesMut::new(),
             unflushed: false,
-            is_begun: false,
+            pipeline: Underway::Nothing,
             passing: 0,
             aside: Vec::new(),
             settings: BTreeMap::new(),
