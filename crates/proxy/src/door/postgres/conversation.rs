@@ -349,7 +349,8 @@ impl Conversation {
         let target = Arc::clone(self.session.target());
         let hides = self.hides_something();
         let reading = self.library.read(&mut self.upstream, &target, (text, hides)).await?;
-        let state = self.state.now(&mut self.upstream, &self.door.0.upstream.database).await?;
+        let whose = (self.door.0.upstream.database.as_str(), self.session.id());
+        let state = self.state.now(&mut self.upstream, whose).await?;
         for frame in self.upstream.take_aside() {
             self.pass_aside(&frame);
         }
@@ -408,7 +409,7 @@ impl Conversation {
     /// The review moved: what the statement means, and in which state, is asked for afresh on this connection.
     async fn woken(&mut self, text: &Arc<str>) -> Result<Woken, End> {
         self.library.forget();
-        self.state = State::default();
+        self.state.forget();
         match self.look(text).await {
             Ok((reading, state)) => Ok(Woken::Moved(reading, state)),
             Err(Unread::Told(report)) => Ok(Woken::Told(report)),

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use model::{DataClass, Digest, Operation, SessionState, Statement, Target, Verb};
+use model::{DataClass, Digest, Operation, SessionId, SessionState, Statement, Target, Verb};
 use protocol::postgres::message::Report;
 use protocol::postgres::result::Status;
 use protocol::sql::Meaning;
@@ -237,6 +237,8 @@ pub(super) struct State {
     age: Age,
     /// Something may have moved it since a transaction began: its end may move it back.
     moved_inside: bool,
+    /// How often something ran that may have moved settings which are not asked for, such as those of others' making.
+    unlisted: u64,
     /// As the gate has it, until anything of it changes.
     said: Option<(Status, Arc<SessionState>)>,
 }
@@ -255,7 +257,7 @@ impl State {
     pub(super) async fn now(
         &mut self,
         connection: &mut Connection,
-        database: &str,
+        (database, session): (&str, SessionId),
     ) -> Result<Arc<SessionState>, Unread> {
         if std::mem::take(&mut connection.settings_moved) {
             self.age = Age::Moved;
@@ -271,6 +273,10 @@ impl State {
         }
         let mut state = self.known.clone();
         state.0.insert("transaction".to_owned(), connection.status.as_str().to_owned());
+        if self.unlisted > 0 {
+            // Nobody else presents this action: what those settings are is known to this session alone.
+            state.0.insert("unlisted settings".to_owned(), format!("{session}, change {}", self.unlisted));
+        }
         let state = Arc::new(state);
         self.said = Some((connection.status, Arc::clone(&state)));
         Ok(state)
@@ -281,12 +287,20 @@ impl State {
         if !reading.is_plain {
             self.age = Age::Moved;
             self.moved_inside |= status != Status::Idle;
+            let unlisted = [Verb::SqlConfigure, Verb::SqlCall, Verb::SqlDefineCode, Verb::Unknown];
+            let moved = reading.statement.operations.iter().any(|operation| unlisted.contains(&operation.verb));
+            self.unlisted += u64::from(moved);
         } else if reading.keeps_house() && self.moved_inside {
             self.age = Age::Moved;
         }
         if status == Status::Idle {
             self.moved_inside = false;
         }
+    }
+
+    /// It is asked for again.
+    pub(super) const fn forget(&mut self) {
+        self.age = Age::Moved;
     }
 
     /// Whether ending a transaction, or a part of it, may move the state back.
