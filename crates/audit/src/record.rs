@@ -8,6 +8,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use model::{Digest, SessionId, Timestamp, sha256};
+use serde::Serialize;
 use serde_json::Value;
 
 /// What a record is about.
@@ -109,51 +110,53 @@ impl Kind {
 #[must_use]
 pub struct Leaf {
     name: RecordName,
-    fields: BTreeMap<&'static str, Value>,
-    commitments: BTreeMap<&'static str, String>,
-    payload: BTreeMap<&'static str, (String, Value)>,
+    /// Each in its canonical form.
+    fields: Vec<(&'static str, Vec<u8>)>,
+    commitments: Vec<(&'static str, Commitment)>,
+}
+
+/// A value that the leaf commits to.
+#[derive(Debug)]
+struct Commitment {
+    salt: [u8; 16],
+    value: Value,
 }
 
 impl Leaf {
     /// Starts the record number `sequence` of `session`; both together name it for good.
     pub fn new(kind: Kind, session: SessionId, sequence: u64, at: Timestamp) -> Self {
-        let fields = BTreeMap::from([
-            ("k", Value::from(kind.as_str())),
-            ("n", Value::from(sequence)),
-            ("s", Value::from(session.to_string())),
-            ("t", Value::from(at.as_millis())),
-            ("v", Value::from(VERSION)),
-        ]);
+        let mut fields = Vec::with_capacity(12);
+        fields.push(("k", json(kind.as_str())));
+        fields.push(("n", json(&sequence)));
+        fields.push(("s", json(&session.to_string())));
+        fields.push(("t", json(&at.as_millis())));
+        fields.push(("v", json(&VERSION)));
         let name = RecordName { session, sequence };
-        Self { name, fields, commitments: BTreeMap::new(), payload: BTreeMap::new() }
+        Self { name, fields, commitments: Vec::new() }
     }
 
     /// Adds a token: an id, a digest, a name of the configuration or of a rule. Never free text.
     pub fn token(mut self, name: &'static str, token: impl fmt::Display) -> Self {
-        self.fields.insert(name, Value::from(token.to_string()));
+        put(&mut self.fields, name, json(&token.to_string()));
         self
     }
 
     /// Adds tokens.
     pub fn tokens<T: fmt::Display>(mut self, name: &'static str, tokens: impl IntoIterator<Item = T>) -> Self {
-        let tokens = tokens.into_iter().map(|token| Value::from(token.to_string()));
-        self.fields.insert(name, tokens.collect());
+        let tokens: Vec<String> = tokens.into_iter().map(|token| token.to_string()).collect();
+        put(&mut self.fields, name, json(&tokens));
         self
     }
 
     /// Adds a count, or the sequence number of another record of the same session.
     pub fn number(mut self, name: &'static str, number: u64) -> Self {
-        self.fields.insert(name, Value::from(number));
+        put(&mut self.fields, name, json(&number));
         self
     }
 
     /// Commits to a value that stays out of the leaf: `SHA-256(salt || JCS([name, value]))`, 128 bits of salt.
     pub fn commit(mut self, name: &'static str, value: impl Into<Value>, salts: &mut SaltSource) -> Self {
-        let value = value.into();
-        let salt = salts.draw();
-        let commitment = commitment(&salt, name, &value);
-        self.commitments.insert(name, BASE64_URL_SAFE_NO_PAD.encode(commitment.as_bytes()));
-        self.payload.insert(name, (BASE64_URL_SAFE_NO_PAD.encode(salt), value));
+        put(&mut self.commitments, name, Commitment { salt: salts.draw(), value: value.into() });
         self
     }
 
@@ -162,21 +165,36 @@ impl Leaf {
     /// # Errors
     /// If leaf or payload is over its limit: such an action cannot be recorded, and so it cannot run.
     pub fn finish(self) -> Result<Entry, crate::Unwritable> {
-        let mut fields = self.fields;
-        if !self.commitments.is_empty() {
-            fields
-                .insert("c", self.commitments.into_iter().map(|(name, c)| (name.to_owned(), Value::from(c))).collect());
+        let Self { name, mut fields, commitments } = self;
+        let mut payload = Vec::new();
+        if !commitments.is_empty() {
+            let mut committed = Vec::with_capacity(64);
+            write_object(&mut committed, of(&commitments), |out, name, Commitment { salt, value }| {
+                write_json(out, &BASE64_URL_SAFE_NO_PAD.encode(commitment(salt, name, value).as_bytes()));
+            });
+            put(&mut fields, "c", committed);
+            write_object(&mut payload, of(&commitments), |out, _, Commitment { salt, value }| {
+                write_json(out, &(BASE64_URL_SAFE_NO_PAD.encode(salt), value));
+            });
         }
-        let mut leaf = Vec::with_capacity(192);
-        write_canonical(&mut leaf, &Value::Object(fields.into_iter().map(|(n, v)| (n.to_owned(), v)).collect()));
-        let payload = match self.payload.is_empty() {
-            true => Vec::new(),
-            false => serde_json::to_vec(&self.payload).map_err(|_| crate::Unwritable::TooLarge)?,
-        };
+        let mut leaf = Vec::with_capacity(256);
+        write_object(&mut leaf, of(&fields), |out, _, field| out.extend_from_slice(field));
         if leaf.len() > LEAF_BYTES || payload.len() > PAYLOAD_BYTES {
             return Err(crate::Unwritable::TooLarge);
         }
-        Ok(Entry { name: self.name, leaf, payload })
+        Ok(Entry { name, leaf, payload })
+    }
+}
+
+fn of<'f, T>(fields: &'f [(&'static str, T)]) -> impl Iterator<Item = (&'static str, &'f T)> {
+    fields.iter().map(|(name, value)| (*name, value))
+}
+
+/// A name said twice means what was said last.
+fn put<T>(fields: &mut Vec<(&'static str, T)>, name: &'static str, value: T) {
+    match fields.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, known)) => *known = value,
+        None => fields.push((name, value)),
     }
 }
 
@@ -214,14 +232,14 @@ impl Committed {
     /// # Errors
     /// If it is not a record of a version this build knows, written canonically.
     pub fn parse(leaf: &[u8]) -> Result<Self, String> {
-        let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(leaf) else {
+        let Ok(fields) = serde_json::from_slice::<serde_json::Map<String, Value>>(leaf) else {
             return Err("the leaf is not a JSON object".to_owned());
         };
         if fields.get("v").and_then(Value::as_u64) != Some(VERSION) {
             return Err("the leaf's version is not known to this build".to_owned());
         }
         let mut again = Vec::with_capacity(leaf.len());
-        write_canonical(&mut again, &Value::Object(fields.clone()));
+        write_object(&mut again, &fields, |out, _, value| write_canonical(out, value));
         if again != leaf {
             return Err("the leaf is not canonical".to_owned());
         }
@@ -271,28 +289,18 @@ pub fn open_payload(leaf: &Committed, payload: &[u8]) -> Result<Opened, String> 
 
 fn commitment(salt: &[u8], name: &str, value: &Value) -> Digest {
     let mut pair = Vec::with_capacity(96);
-    write_canonical(&mut pair, &Value::Array(vec![Value::from(name), value.clone()]));
+    pair.push(b'[');
+    write_json(&mut pair, name);
+    pair.push(b',');
+    write_canonical(&mut pair, value);
+    pair.push(b']');
     sha256(&[salt, &pair])
 }
 
 /// RFC 8785 for the values we use: objects, arrays, strings, booleans, null and integers below 2^53.
 fn write_canonical(out: &mut Vec<u8>, value: &Value) {
     match value {
-        Value::Object(fields) => {
-            let mut sorted: Vec<_> = fields.iter().collect();
-            // RFC 8785, section 3.2.3: by UTF-16 code units.
-            sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-            out.push(b'{');
-            for (at, (name, value)) in sorted.into_iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                write_canonical(out, &Value::from(name.as_str()));
-                out.push(b':');
-                write_canonical(out, value);
-            }
-            out.push(b'}');
-        }
+        Value::Object(fields) => write_object(out, fields, |out, _, value| write_canonical(out, value)),
         Value::Array(items) => {
             out.push(b'[');
             for (at, item) in items.iter().enumerate() {
@@ -303,11 +311,40 @@ fn write_canonical(out: &mut Vec<u8>, value: &Value) {
             }
             out.push(b']');
         }
-        // serde_json escapes strings exactly as RFC 8785, section 3.2.2.2, and prints integers in plain decimal.
-        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => {
-            out.extend_from_slice(value.to_string().as_bytes());
-        }
+        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => write_json(out, value),
     }
+}
+
+/// Writes the fields in the order of RFC 8785, section 3.2.3: by UTF-16 code units.
+fn write_object<'f, N: AsRef<str> + 'f, V: 'f>(
+    out: &mut Vec<u8>,
+    fields: impl IntoIterator<Item = (N, &'f V)>,
+    mut write: impl FnMut(&mut Vec<u8>, &str, &V),
+) {
+    let mut sorted: Vec<_> = fields.into_iter().collect();
+    sorted.sort_by(|(a, _), (b, _)| a.as_ref().encode_utf16().cmp(b.as_ref().encode_utf16()));
+    out.push(b'{');
+    for (at, (name, value)) in sorted.into_iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_json(out, name.as_ref());
+        out.push(b':');
+        write(out, name.as_ref(), value);
+    }
+    out.push(b'}');
+}
+
+/// serde_json escapes strings exactly as RFC 8785, section 3.2.2.2, and prints integers in plain decimal.
+fn write_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    // Memory takes all of it, and there are no keys here that are not text.
+    serde_json::to_writer(out, value).unwrap_or_default();
+}
+
+fn json(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(32);
+    write_json(&mut out, value);
+    out
 }
 
 /// Salts and ids for one session, from 256 random bits: `SHA-256(seed || counter)`, cut to 128 bits.
@@ -401,4 +438,23 @@ mod tests {
         write_canonical(&mut out, &value);
         assert_eq!(String::from_utf8(out).unwrap(), "{\"a\":\"€\\u000f\\n\\\"\\\\/\",\"b\":[1,null,true]}");
     }
+
+    #[test]
+    fn a_record_is_written_byte_for_byte_as_it_always_was() {
+        let mut salts = SaltSource::new([7; 32]);
+        let value: Value = serde_json::from_str(r#"{"z":[1,null,true],"a":{"\u20ac":"\u000f\"\\\n","A":-1}}"#).unwrap();
+        let entry = Leaf::new(Kind::Refused, SessionId::from_random([9; 16]), 12, Timestamp::from_millis(34))
+            .commit("reason", "no \"way\"", &mut salts)
+            .tokens("verbs", ["sql.select", "sql.delete"])
+            .commit("change", value, &mut salts)
+            .token("policy", "a\\b")
+            .number("d", 5)
+            .finish()
+            .unwrap();
+        assert_eq!(String::from_utf8(entry.leaf).unwrap(), LEAF);
+        assert_eq!(String::from_utf8(entry.payload).unwrap(), PAYLOAD);
+    }
+
+    const LEAF: &str = r#"{"c":{"change":"xzJCh7rkhwTOPqNWngTGoF-U-f9Y6DVnIcFmw7iEkI8","reason":"71dHBOr8FYHXeS2PQXd68O52WZ48Eu5l6aTinVWugAA"},"d":5,"k":"refused","n":12,"policy":"a\\b","s":"ses_144gj289144gj289144gj28914","t":34,"v":1,"verbs":["sql.select","sql.delete"]}"#;
+    const PAYLOAD: &str = r#"{"change":["WSIyngxccwYrD51g2krhSA",{"z":[1,null,true],"a":{"€":"\u000f\"\\\n","A":-1}}],"reason":["8iKiCyGSfYjnI3cDHwHv4A","no \"way\""]}"#;
 }

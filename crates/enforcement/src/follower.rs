@@ -74,7 +74,7 @@ pub(crate) async fn follow_search(files: LogFiles, recorder: Recorder, index: Se
     let mut moved = recorder.watch();
     loop {
         match feed(&files, &index, &progress).await {
-            Ok(BATCH) => continue,
+            Ok(count) if count >= BATCH => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "the search index is behind"),
         }
@@ -91,30 +91,25 @@ async fn feed(
     files: &LogFiles,
     index: &SearchIndex,
     progress: &Progress,
-) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
     let first = index.cursor().await?;
     progress.indexed.store(first, Ordering::Release);
     let files = files.clone();
     let leaves = tokio::task::spawn_blocking(move || {
         let mut leaves = Vec::new();
-        while leaves.len() < BATCH {
-            let next = first + u64::try_from(leaves.len()).unwrap_or(0);
-            match files.read(next)? {
-                Some(record) => leaves.push(record.leaf),
-                None => break,
-            }
-        }
+        files.read_each(first..first.saturating_add(BATCH), |record| leaves.push(record.leaf))?;
         Ok::<_, LogError>(leaves)
     });
     let leaves = leaves.await??;
-    if !leaves.is_empty() {
+    let count = u64::try_from(leaves.len()).unwrap_or(0);
+    if count > 0 {
         index.add(first, &leaves).await?;
-        progress.indexed.store(first + u64::try_from(leaves.len()).unwrap_or(0), Ordering::Release);
+        progress.indexed.store(first + count, Ordering::Release);
     }
-    Ok(leaves.len())
+    Ok(count)
 }
 
 /// A checkpoint a second is enough for any auditor.
 const EVERY: Duration = Duration::from_secs(1);
 /// Records indexed at a time.
-const BATCH: usize = 500;
+const BATCH: u64 = 500;

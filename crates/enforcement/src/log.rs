@@ -4,7 +4,8 @@
 //! A torn write at the end is cut and told; a log shorter than its own checkpoint, or broken in the middle, is refused.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -179,16 +180,28 @@ impl LogFiles {
 
     /// The record at `index`, if the derived files know it yet.
     pub(crate) fn read(&self, index: u64) -> Result<Option<ReadRecord>, LogError> {
+        let mut found = None;
+        self.read_each(index..index.saturating_add(1), |record| found = Some(record))?;
+        Ok(found)
+    }
+
+    /// Gives the records of `range`, one after the other, as far as the derived files know them yet.
+    pub(crate) fn read_each(&self, range: Range<u64>, mut each: impl FnMut(ReadRecord)) -> Result<(), LogError> {
         let offsets = self.io(OFFSETS, File::open(self.path(OFFSETS)))?;
+        let known = self.io(OFFSETS, offsets.metadata())?.len() / 8;
         let mut offset = [0; 8];
-        if offsets.read_exact_at(&mut offset, index.saturating_mul(8)).is_err() {
-            return Ok(None);
+        if offsets.read_exact_at(&mut offset, range.start.saturating_mul(8)).is_err() {
+            return Ok(());
         }
         let mut records = self.io(RECORDS, File::open(self.path(RECORDS)))?;
         self.io(RECORDS, records.seek(SeekFrom::Start(u64::from_be_bytes(offset))))?;
-        let frame = self.io(RECORDS, read_frame(&mut records))?;
-        let frame = Frame::read(&frame).map_err(|_| LogError::Damaged(index))?;
-        Ok(Some(ReadRecord { index, leaf: frame.leaf.to_vec(), payload: frame.payload.to_vec() }))
+        let mut records = io::BufReader::new(records);
+        for index in range.start..range.end.min(known) {
+            let frame = self.io(RECORDS, read_frame(&mut records))?;
+            let frame = Frame::read(&frame).map_err(|_| LogError::Damaged(index))?;
+            each(ReadRecord { index, leaf: frame.leaf.to_vec(), payload: frame.payload.to_vec() });
+        }
+        Ok(())
     }
 
     /// The record at `index` with its proof under the newest checkpoint; `None` if that does not count it yet.
@@ -212,7 +225,7 @@ pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 /// Reads the bytes of one frame by its own lengths, bounded by the limits of leaf and payload.
-fn read_frame(file: &mut File) -> io::Result<Vec<u8>> {
+fn read_frame(file: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; FRAME_HEADER];
     file.read_exact(&mut frame)?;
     let length = |from: usize| frame.iter().skip(from).take(4).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));

@@ -306,7 +306,8 @@ impl Session {
     }
 
     async fn record(&mut self, entry: &audit::Entry, need: Need) -> Result<(), audit::Unwritable> {
-        let recorder = self.enforcement.0.recorder.clone();
+        let node = Arc::clone(&self.enforcement.0);
+        let recorder = &node.recorder;
         if need == Need::Recorded && self.flight.is_none() {
             self.flight = Some(self.enforcement.take_off());
         }

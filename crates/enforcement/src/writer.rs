@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use audit::{Inlet, Log, Recorded, Staged, Syncs, Unwritable, Written};
@@ -133,7 +133,7 @@ impl Syncer {
     }
 }
 
-/// What the syncer sleeps on.
+/// What the syncer sleeps on. It is woken for what it has to do and for nothing else.
 #[derive(Debug, Default)]
 struct SyncNeed {
     state: Mutex<Wanted>,
@@ -145,47 +145,90 @@ struct Wanted {
     written: u64,
     /// Somebody waits for records below this.
     urgent: u64,
+    /// As of the syncer's last look.
+    synced: u64,
     finished: bool,
 }
 
 impl SyncNeed {
     fn want(&self, index: u64) {
-        let mut wanted = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = self.lock();
+        let was_urgent = wanted.urgent > wanted.synced;
         wanted.urgent = wanted.urgent.max(index + 1);
-        self.moved.notify_one();
+        if !was_urgent {
+            self.moved.notify_one();
+        }
     }
 
     fn wrote(&self, end: u64) {
-        let mut wanted = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = self.lock();
+        let was_behind = wanted.written > wanted.synced;
         wanted.written = end;
-        self.moved.notify_one();
+        if !was_behind {
+            self.moved.notify_one();
+        }
     }
 
     fn finish(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).finished = true;
+        self.lock().finished = true;
         self.moved.notify_one();
     }
 
     /// Blocks until a sync is due; `false` if there is nothing left to sync, ever.
     fn wait(&self, synced: u64) -> bool {
-        let mut wanted = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let behind = wanted.written > synced;
-            if behind && wanted.urgent > synced {
-                return true;
-            }
-            if wanted.finished {
-                return behind;
-            }
-            let limit = if behind { LAZY } else { Duration::from_secs(60) };
-            let (again, out_of_time) = self.moved.wait_timeout(wanted, limit).unwrap_or_else(PoisonError::into_inner);
-            wanted = again;
-            if behind && out_of_time.timed_out() {
-                return true;
-            }
-        }
+        let mut wanted = self.lock();
+        wanted.synced = synced;
+        let idle = |wanted: &mut Wanted| wanted.written <= synced && !wanted.finished;
+        let wanted = self.moved.wait_while(wanted, idle).unwrap_or_else(PoisonError::into_inner);
+        // However much is written meanwhile: what was first written is not kept waiting longer.
+        let lazy = |wanted: &mut Wanted| wanted.urgent <= synced && !wanted.finished;
+        let (wanted, _) = self.moved.wait_timeout_while(wanted, LAZY, lazy).unwrap_or_else(PoisonError::into_inner);
+        wanted.written > synced
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Wanted> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// How long a record that nobody waits for may stay unsynced.
 const LAZY: Duration = Duration::from_millis(5);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_sync_is_due_however_fast_writes_go_on() {
+        let need = SyncNeed::default();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let all = (1..).take(WRITES).take_while(|end| {
+                    need.wrote(*end);
+                    std::thread::sleep(LAZY / 50);
+                    !done.load(Ordering::Acquire)
+                });
+                all.count()
+            });
+            assert!(need.wait(0));
+            done.store(true, Ordering::Release);
+            let writes = writer.join().unwrap();
+            assert!(writes < WRITES / 10, "{writes} writes kept it waiting");
+        });
+    }
+
+    #[test]
+    fn who_waits_is_not_kept_waiting_and_the_end_is_told() {
+        let need = SyncNeed::default();
+        need.want(0);
+        need.wrote(1);
+        assert!(need.wait(0));
+        need.finish();
+        assert!(!need.wait(1));
+    }
+
+    const WRITES: usize = 5_000;
+}

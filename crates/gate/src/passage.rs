@@ -16,7 +16,7 @@ use std::sync::Arc;
 use audit::{Entry, RecordName, Recorded, Staged, Unwritable, Written};
 use model::{
     Action, Bound, Decision, Digest, Operation, PresenterId, Requirement, Resource, ReviewId, Run, RunId, SessionState,
-    Standing, Statement, Target, Timestamp, Verb,
+    Standing, Target, Timestamp, Verb,
 };
 use policy::PolicySet;
 
@@ -453,9 +453,8 @@ impl Passage {
         }
     }
 
-    fn digest(&self, presented: &Presented) -> Digest {
-        // The bearing's digest needs the whole state; an `Action` without a statement gives it without a copy of the text.
-        let bearing = self.empty_action(presented).bearing_digest();
+    fn digest(&mut self, presented: &Presented) -> Digest {
+        let bearing = self.bearing.digest(presented);
         Action::digest_of(&bearing, &presented.statement_digest, &Action::parameters_digest(&presented.parameters))
     }
 
@@ -463,19 +462,7 @@ impl Passage {
         Action {
             statement: (*presented.statement).clone(),
             parameters: presented.parameters.clone(),
-            ..self.empty_action(presented)
-        }
-    }
-
-    fn empty_action(&self, presented: &Presented) -> Action {
-        Action {
-            actor: self.bearing.standing.actor.clone(),
-            target: self.bearing.target.name.clone(),
-            target_version: self.bearing.target.version,
-            statement: Statement { text: String::new(), operations: Vec::new(), bound: Vec::new() },
-            parameters: Vec::new(),
-            state: (*presented.state).clone(),
-            reveal: presented.reveal.clone(),
+            ..self.bearing.action(presented)
         }
     }
 }

@@ -99,11 +99,8 @@ pub(super) async fn fetch(
     let store = door.0.enforcement.store();
     let kept = store.proposal(id).await.map_err(Problem::unavailable)?;
     let kept = kept.filter(|kept| kept.actor == standing.actor.principal.id).ok_or_else(not_found)?;
-    if let Some(rows) = door.kept(id) {
-        return Ok(report(id, "succeeded", |report| report.result = Some(rows)));
-    }
     if let Some(ended) = kept.ended {
-        return Ok(told(id, &ended));
+        return Ok(told(door, id, &ended));
     }
     let Some(review) = kept.review else {
         let why = "the gateway stopped while it ran: whether it did is in the records";
@@ -117,7 +114,7 @@ pub(super) async fn fetch(
         }
         Phase::Claimed { .. } => {
             let state = row.run.map_or(Run::Uncertain, |run| run.state);
-            Ok(told(id, &json!({"status": state, "detail": "its result is no longer kept"}).to_string()))
+            Ok(told(door, id, &json!({"status": state, "detail": "its result is no longer kept"}).to_string()))
         }
         Phase::Ended { outcome, why, .. } => {
             Err(Refusal::ended(outcome, &why, (review, row.review.case.code())).into())
@@ -336,14 +333,15 @@ async fn run(
         masked: outcome.as_ref().map(|rows| rows.masked.clone()).unwrap_or_default(),
         detail: outcome.as_ref().err().map(UpstreamFailed::to_string).unwrap_or_default(),
     };
+    if let (Upstream::Sqlite { .. }, Ok(rows)) = (&read.upstream, &outcome) {
+        // Before anybody can read that it succeeded: who reads that finds them.
+        door.keep(id, rows);
+    }
     session.ended(run, plain_read, &end).await.map_err(|refusal| ran_all_the_same(&refusal.message))?;
     let status = end.run.as_str();
     let told = json!({"status": status, "detail": end.detail}).to_string();
     door.0.enforcement.update_proposal(id, None, Some(&told)).await.map_err(ran_all_the_same)?;
     let rows = outcome?;
-    if matches!(read.upstream, Upstream::Sqlite { .. }) {
-        door.keep(id, &rows);
-    }
     Ok(report(id, "succeeded", |report| report.result = Some(rows)))
 }
 
@@ -365,9 +363,14 @@ fn report(id: ActionId, status: &'static str, fill: impl FnOnce(&mut ActionRepor
     Json(report).into_response()
 }
 
-/// How an action ended, as it was kept.
-fn told(id: ActionId, ended: &str) -> Response {
+/// How an action ended, as it was kept, with its result while that is kept.
+fn told(door: &NativeDoor, id: ActionId, ended: &str) -> Response {
     let mut body: Value = serde_json::from_str(ended).unwrap_or_else(|_| json!({"status": "uncertain"}));
+    if body["status"] == Run::Succeeded.as_str()
+        && let Some(rows) = door.kept(id)
+    {
+        return report(id, "succeeded", |report| report.result = Some(rows));
+    }
     if let Some(body) = body.as_object_mut() {
         body.insert("id".to_owned(), json!(id));
     }
