@@ -1,7 +1,6 @@
 //! Settling reviews: verdicts, withdrawals, presenters that leave, and time. Each change is recorded, then applied by
 //! compare-and-swap; whoever loses reads again. A verdict that does not count is recorded too.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,9 +104,8 @@ impl Enforcement {
             };
             let verdict = state.verdicts.last().cloned().unwrap_or(verdict);
             let write = |journal: &mut Journal, change: &Change| journal.verdict(given.review, &verdict, change, now);
-            if self.advance(&review, state, write).await? == Applied::Applied {
-                let row = self.0.store.review(given.review).await?;
-                return row.ok_or(SettleError::NoReview);
+            if self.advance(&review, state.clone(), write).await? == Applied::Applied {
+                return Ok(ReviewRow { review: Review { case: review.case, state }, run: None });
             }
         }
         Err(SettleError::Unavailable("the review moves too fast: try again".to_owned()))
@@ -120,19 +118,19 @@ impl Enforcement {
         verdict: Verdict,
         now: Timestamp,
     ) -> Result<Result<ReviewState, NotCounted>, SettleError> {
-        let store = &self.0.store;
-        let Some(reviewer) = store.standing(verdict.reviewer).await? else { return Ok(Err(NotCounted::NotAPerson)) };
-        let before: BTreeSet<PrincipalId> = review.state.verdicts.iter().map(|verdict| verdict.reviewer).collect();
-        let people = store.standings(before).await?;
-        let lineage = store.standings(review.case.action.actor.lineage.people()).await?;
-        let lineage: Vec<Name> = lineage.into_values().map(|standing| standing.actor.principal.name).collect();
+        let behind = &review.case.action.actor.lineage;
+        let before = review.state.verdicts.iter().map(|verdict| verdict.reviewer);
+        let people = self.0.store.standings(before.chain(behind.people()).chain([verdict.reviewer])).await?;
+        let Some(reviewer) = people.get(&verdict.reviewer) else { return Ok(Err(NotCounted::NotAPerson)) };
+        let lineage = people.values().filter(|person| behind.contains(person.actor.principal.id));
+        let lineage: Vec<Name> = lineage.map(|person| person.actor.principal.name.clone()).collect();
         let targets = self.targets();
         let Some(target) = targets.get(&review.case.action.target) else {
             return Ok(Err(NotCounted::Policy("the target is no longer configured".to_owned())));
         };
         let id = review.case.id.to_string();
         let countersign = self.policy().may_countersign(&Countersign {
-            reviewer: &reviewer,
+            reviewer,
             review: &id,
             lineage: &lineage,
             target,
@@ -141,7 +139,7 @@ impl Enforcement {
             proof_age: verdict.proof_age,
             now,
         });
-        let given = Given { verdict, reviewer: &reviewer, countersign: &countersign, people: &people };
+        let given = Given { verdict, reviewer, countersign: &countersign, people: &people };
         Ok(review.handle_verdict(&given, now))
     }
 

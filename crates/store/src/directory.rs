@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gate::{Applied, DirectoryChange};
 use model::{Actor, GroupName, Lineage, Name, Owner, Principal, PrincipalId, PrincipalKind, Standing};
-use sqlx::{Row as _, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
+use sqlx::{Row as _, Sqlite, Transaction, sqlite::SqliteRow};
 
-use crate::{Store, StoreError, number, read_text};
+use crate::{Store, StoreError, json, number, read_json, read_text};
 
 /// What a principal proves itself with, as stored.
 #[derive(Clone, PartialEq, Eq)]
@@ -77,34 +77,7 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn standing(&self, id: PrincipalId) -> Result<Option<Standing>, StoreError> {
-        let row = sqlx::query(PRINCIPAL_BY_ID).bind(id.to_string()).fetch_optional(&self.read).await?;
-        let Some(row) = row else { return Ok(None) };
-        let (principal, owner_id, own_active) = principal_of(&row)?;
-        let groups = groups_of(&self.read, principal.id).await?;
-        let owner = match owner_id {
-            None => None,
-            Some(owner_id) => Some((owner_id, self.owner(owner_id).await?)),
-        };
-        let lineage = match (principal.kind, &owner) {
-            (PrincipalKind::Person, _) => Lineage::of([principal.id]),
-            // Whoever added it saw its token, and may act with it.
-            (PrincipalKind::Agent | PrincipalKind::Pipeline, Some((owner_id, _))) => {
-                let added_by: Option<&str> = row.try_get("added_by")?;
-                Lineage::of(std::iter::once(*owner_id).chain(added_by.map(read_text).transpose()?))
-            }
-            (PrincipalKind::Agent | PrincipalKind::Pipeline, None) => {
-                return Err(StoreError::Corrupt(format!("{} `{}` has no owner", principal.kind, principal.name)));
-            }
-        };
-        let active = own_active && owner.as_ref().is_none_or(|(_, owner)| owner.active);
-        let owner = owner.map(|(_, owner)| owner);
-        Ok(Some(Standing { actor: Actor { principal, lineage }, owner, groups, active }))
-    }
-
-    async fn owner(&self, id: PrincipalId) -> Result<Owner, StoreError> {
-        let row = sqlx::query(PRINCIPAL_BY_ID).bind(id.to_string()).fetch_one(&self.read).await?;
-        let (principal, _, active) = principal_of(&row)?;
-        Ok(Owner { name: principal.name, groups: groups_of(&self.read, id).await?, active })
+        Ok(self.standings([id]).await?.remove(&id))
     }
 
     /// The standing of each of these principals; those that do not exist are left out.
@@ -115,13 +88,12 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = PrincipalId>,
     ) -> Result<BTreeMap<PrincipalId, Standing>, StoreError> {
-        let mut found = BTreeMap::new();
-        for id in ids {
-            if let Some(standing) = self.standing(id).await? {
-                found.insert(id, standing);
-            }
+        let ids: BTreeSet<PrincipalId> = ids.into_iter().collect();
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
         }
-        Ok(found)
+        let rows = sqlx::query(STANDINGS).bind(json(&ids)?).fetch_all(&self.read).await?;
+        rows.iter().map(|row| standing_of(row).map(|standing| (standing.actor.principal.id, standing))).collect()
     }
 
     /// People of these groups, with their standing; at most 1,000 of each group.
@@ -192,12 +164,30 @@ impl Store {
     }
 }
 
-async fn groups_of(pool: &SqlitePool, id: PrincipalId) -> Result<BTreeSet<GroupName>, StoreError> {
-    let groups: Vec<String> = sqlx::query_scalar("SELECT grp FROM memberships WHERE principal = $1")
-        .bind(id.to_string())
-        .fetch_all(pool)
-        .await?;
-    groups.iter().map(|group| read_text(group)).collect()
+fn standing_of(row: &SqliteRow) -> Result<Standing, StoreError> {
+    let (principal, owner_id, own_active) = principal_of(row)?;
+    let groups = |column: &str| -> Result<BTreeSet<GroupName>, StoreError> { read_json(row.try_get(column)?) };
+    let lineage = match (principal.kind, owner_id) {
+        (PrincipalKind::Person, _) => Lineage::of([principal.id]),
+        // Whoever added it saw its token, and may act with it.
+        (PrincipalKind::Agent | PrincipalKind::Pipeline, Some(owner)) => {
+            let added_by: Option<&str> = row.try_get("added_by")?;
+            Lineage::of(std::iter::once(owner).chain(added_by.map(read_text).transpose()?))
+        }
+        (PrincipalKind::Agent | PrincipalKind::Pipeline, None) => {
+            return Err(StoreError::Corrupt(format!("{} `{}` has no owner", principal.kind, principal.name)));
+        }
+    };
+    let owner = match owner_id {
+        None => None,
+        Some(_) => {
+            let revoked_at: Option<i64> = row.try_get("owner_revoked_at")?;
+            let name = read_text(row.try_get("owner_name")?)?;
+            Some(Owner { name, groups: groups("owner_groups")?, active: revoked_at.is_none() })
+        }
+    };
+    let active = own_active && owner.as_ref().is_none_or(|owner| owner.active);
+    Ok(Standing { actor: Actor { principal, lineage }, owner, groups: groups("groups")?, active })
 }
 
 fn principal_of(row: &SqliteRow) -> Result<(Principal, Option<PrincipalId>, bool), StoreError> {
@@ -220,7 +210,13 @@ fn credential_of(row: &SqliteRow) -> Result<Credential, StoreError> {
     Ok(Credential { principal, hash: row.try_get("credential")?, active: own_active && owner_revoked.is_none() })
 }
 
-const PRINCIPAL_BY_ID: &str = "SELECT id, kind, name, owner, revoked_at, added_by FROM principals WHERE id = $1";
+/// One round trip, for releases wait on it.
+const STANDINGS: &str = "SELECT p.id, p.kind, p.name, p.owner, p.revoked_at, p.added_by,
+        (SELECT json_group_array(grp) FROM memberships WHERE principal = p.id) AS groups,
+        o.name AS owner_name, o.revoked_at AS owner_revoked_at,
+        (SELECT json_group_array(grp) FROM memberships WHERE principal = o.id) AS owner_groups
+    FROM principals p LEFT JOIN principals o ON o.id = p.owner
+    WHERE p.id IN (SELECT value FROM json_each($1))";
 const CREDENTIAL_BY_ID: &str = "SELECT p.id, p.kind, p.name, p.owner, p.revoked_at, p.credential,
     o.revoked_at AS owner_revoked_at FROM principals p LEFT JOIN principals o ON o.id = p.owner WHERE p.id = $1";
 const CREDENTIAL_BY_NAME: &str = "SELECT p.id, p.kind, p.name, p.owner, p.revoked_at, p.credential,

@@ -129,16 +129,18 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
 fn migrations() -> Migrator {
     let spine = include_str!("../migrations/sqlite/0001_spine.sql").into_sql_str();
     let added_by = include_str!("../migrations/sqlite/0002_added_by.sql").into_sql_str();
+    let fewer_steps = include_str!("../migrations/sqlite/0003_fewer_steps.sql").into_sql_str();
     Migrator::with_migrations(vec![
         Migration::new(1, "spine".into(), MigrationType::Simple, spine, false),
         Migration::new(2, "added_by".into(), MigrationType::Simple, added_by, false),
+        Migration::new(3, "fewer steps".into(), MigrationType::Simple, fewer_steps, false),
     ])
 }
 
 async fn apply_in(tx: &mut Transaction<'_, Sqlite>, change: &Change, record: i64) -> Result<Applied, StoreError> {
     match change {
         Change::OpenReview { review } => reviews::open(tx, review, record).await,
-        Change::AdvanceReview { id, state } => reviews::advance(tx, *id, state, record).await,
+        Change::AdvanceReview { id, state } => reviews::swap(tx, *id, state, number(state.version) - 1, record).await,
         Change::ReleaseRun { .. } => reviews::release(tx, change, record).await,
         Change::EndRun { run, end, at, detail } => reviews::end_run(tx, *run, *end, *at, detail).await,
         Change::Directory { directory } => directory::change(tx, directory, record).await,

@@ -1,6 +1,6 @@
-//! Reviews, verdicts and runs. The version of a review is what claims and verdicts are swapped on.
+//! Reviews with their verdicts, and runs. The version of a review is what claims and verdicts are swapped on.
 
-use gate::{Applied, Change, Review, ReviewState};
+use gate::{Applied, Change, Phase, Review, ReviewState};
 use model::{Digest, PrincipalId, ReviewId, Run, RunId, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite, Transaction};
@@ -53,54 +53,31 @@ pub(crate) async fn open(
     Ok(if inserted.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
 }
 
-pub(crate) async fn advance(
-    tx: &mut Transaction<'_, Sqlite>,
-    id: ReviewId,
-    state: &ReviewState,
-    record: i64,
-) -> Result<Applied, StoreError> {
-    if swap(tx, id, state, number(state.version) - 1, record).await? == Applied::Lost {
-        return Ok(Applied::Lost);
-    }
-    for verdict in &state.verdicts {
-        sqlx::query(
-            "INSERT INTO verdicts (review, reviewer, verdict, given_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        )
-        .bind(id.to_string())
-        .bind(verdict.reviewer.to_string())
-        .bind(verdict.kind.to_string())
-        .bind(number(verdict.at.as_millis()))
-        .execute(&mut **tx)
-        .await?;
-    }
-    Ok(Applied::Applied)
-}
-
-/// Writes `state` if the review still has the version `expected`.
-async fn swap(
+/// Writes `state` if the review still has the version `expected`. One round trip, for releases wait on it.
+pub(crate) async fn swap(
     tx: &mut Transaction<'_, Sqlite>,
     id: ReviewId,
     state: &ReviewState,
     expected: i64,
     record: i64,
 ) -> Result<Applied, StoreError> {
-    let case: Option<String> = sqlx::query_scalar("SELECT case_json FROM reviews WHERE id = $1 AND version = $2")
-        .bind(id.to_string())
-        .bind(expected)
-        .fetch_optional(&mut **tx)
-        .await?;
-    let Some(case) = case else { return Ok(Applied::Lost) };
-    let review = Review { case: read_json(&case)?, state: state.clone() };
+    // As `Review::due_at`; a test holds them together.
+    let claim_by = match &state.phase {
+        Phase::Approved { claim_by, .. } => Some(*claim_by),
+        Phase::Pending | Phase::Claimed { .. } | Phase::Ended { .. } => None,
+    };
     let swapped = sqlx::query(
-        "UPDATE reviews SET version = $3, state_json = $4, due_at = $5, record = max(record, $6)
+        "UPDATE reviews SET version = $3, state_json = $4, record = max(record, $5),
+                due_at = CASE WHEN $6 THEN json_extract(case_json, '$.expires_at') ELSE $7 END
          WHERE id = $1 AND version = $2",
     )
     .bind(id.to_string())
     .bind(expected)
     .bind(number(state.version))
     .bind(json(state)?)
-    .bind(review.due_at().map(|at| number(at.as_millis())))
     .bind(record)
+    .bind(matches!(state.phase, Phase::Pending))
+    .bind(claim_by.map(|at| number(at.as_millis())))
     .execute(&mut **tx)
     .await?;
     Ok(if swapped.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })

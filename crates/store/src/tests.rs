@@ -86,6 +86,21 @@ async fn of_many_that_advance_one_version_exactly_one_wins() {
 }
 
 #[tokio::test]
+async fn the_store_knows_when_each_review_is_due() {
+    let (_folder, store) = opened().await;
+    let mut review = review(1);
+    store.apply(&Change::OpenReview { review: Box::new(review.clone()) }, 0).await.unwrap();
+    let (run, at) = (RunId::from_random([1; 16]), Timestamp::from_millis(3000));
+    let ended = Phase::Ended { outcome: model::Outcome::Lapsed, at, why: String::new() };
+    for phase in [Phase::Pending, approved(), Phase::Claimed { run, at }, ended] {
+        review.state = advanced(&review, phase);
+        let change = Change::AdvanceReview { id: review.case.id, state: Box::new(review.state.clone()) };
+        assert_eq!(store.apply(&change, 1).await.unwrap(), Applied::Applied);
+        assert_eq!(store.next_due().await.unwrap(), review.due_at());
+    }
+}
+
+#[tokio::test]
 async fn a_review_is_claimed_for_one_run() {
     let (_folder, store) = opened().await;
     let review = review(1);
