@@ -58,13 +58,21 @@ impl Store {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await?;
         migrations().run(&write).await?;
         let check: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&write).await?;
         if check != "ok" {
             return Err(StoreError::Corrupt(format!("{check}; restore a backup, the log replays what it lacks")));
         }
-        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(4)
+            .test_before_acquire(false)
+            .connect_with(options.read_only(true))
+            .await?;
         Ok(Self { write, read })
     }
 
