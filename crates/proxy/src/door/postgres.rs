@@ -1,6 +1,7 @@
 //! The PostgreSQL door: one listener a target. The client's password is its actor's token; the user it names is nobody's
 //! proof. Every statement meets the gate before any of it is forwarded; a held one waits with a notice.
 
+mod answers;
 mod cancel;
 mod client;
 mod conversation;
@@ -8,6 +9,7 @@ mod login;
 mod reading;
 mod relay;
 mod told;
+mod turn;
 
 use std::sync::Arc;
 

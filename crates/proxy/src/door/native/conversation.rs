@@ -366,7 +366,7 @@ fn report(id: ActionId, status: &'static str, fill: impl FnOnce(&mut ActionRepor
 /// How an action ended, as it was kept, with its result while that is kept.
 fn told(door: &NativeDoor, id: ActionId, ended: &str) -> Response {
     let mut body: Value = serde_json::from_str(ended).unwrap_or_else(|_| json!({"status": "uncertain"}));
-    if body["status"] == Run::Succeeded.as_str()
+    if body.get("status").and_then(Value::as_str) == Some(Run::Succeeded.as_str())
         && let Some(rows) = door.kept(id)
     {
         return report(id, "succeeded", |report| report.result = Some(rows));

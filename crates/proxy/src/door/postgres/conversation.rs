@@ -16,7 +16,7 @@ use protocol::postgres::{Frame, action::Impossible};
 use super::cancel::Stoppable;
 use super::client::Client;
 use super::reading::{Library, Reading, State, Unread, failed_transaction};
-use super::relay::{Closing, Ending, Fate, Going, Running, Turn};
+use super::turn::{Closing, Ending, Fate, Going, Running, Turn};
 use super::{PostgresDoor, told};
 use crate::door::copies;
 use crate::upstream::postgres::{Connection, Failed, Piece};

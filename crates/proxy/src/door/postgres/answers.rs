@@ -1,0 +1,287 @@
+//! What the upstream answers, passed on to the client: masked, checked against where its columns come from, and never
+//! before the record of its action is written. The client may cancel or leave meanwhile.
+
+use std::sync::atomic::Ordering;
+
+use masking::{Carries, Masked};
+use protocol::postgres::Frame;
+use protocol::postgres::action::Reply;
+use protocol::postgres::message::{Report, Said};
+use protocol::postgres::result::{self, Fault, Field, Put};
+
+use super::conversation::{Conversation, End};
+use super::told;
+use super::turn::{Fate, Mask, Progress, Running, Secrecy, Until};
+use crate::upstream::postgres::{Failed, Piece};
+
+impl Conversation {
+    /// Passes answers on, until there is no more to wait for. The client may cancel meanwhile, or leave: then a plain read
+    /// is stopped, and everything else goes on to its end, which is recorded.
+    pub(super) async fn relay(&mut self, until: Until) -> Result<(), End> {
+        loop {
+            while let Some(piece) = self.upstream.take()? {
+                let done = match piece {
+                    Piece::Message(frame) => self.handle_message(&frame, until)?,
+                    Piece::Part(_) if self.turn.fate.is_failed() => false,
+                    Piece::Part(_) if self.turn.mask.is_some() => {
+                        return Err(Failed::Misbehaved("a row too long to be masked".to_owned()).into());
+                    }
+                    Piece::Part(part) => {
+                        self.client.output.extend_from_slice(&part);
+                        false
+                    }
+                };
+                if done {
+                    return Ok(());
+                }
+                if self.client.output.len() >= CHUNK {
+                    self.pass_on().await?;
+                }
+            }
+            // The first row is not held back.
+            self.pass_on().await?;
+            let listening = !self.turn.client_gone && self.client.input.len() < AHEAD;
+            tokio::select! {
+                filled = self.upstream.fill() => filled.map_err(Failed::Lost)?,
+                filled = self.client.fill(), if listening => {
+                    if filled.is_err() {
+                        self.leave().await;
+                    }
+                }
+                () = self.stoppable.stopped() => {
+                    self.upstream.stop().await;
+                    self.stoppable.handled();
+                }
+            }
+        }
+    }
+
+    /// The client has gone in the middle of an answer.
+    async fn leave(&mut self) {
+        self.turn.client_gone = true;
+        if self.turn.acts.iter().all(Running::is_plain) {
+            self.upstream.stop().await;
+        }
+    }
+
+    /// Sends the client what there is, once the records of what it answers are written.
+    pub(super) async fn pass_on(&mut self) -> Result<(), End> {
+        if self.client.output.is_empty() {
+            return Ok(());
+        }
+        for sealed in self.turn.seals.drain(..) {
+            self.session.open(sealed).await.map_err(End::Unrecorded)?;
+        }
+        if self.turn.client_gone {
+            self.client.output.clear();
+        } else if self.client.flush().await.is_err() {
+            self.leave().await;
+        }
+        Ok(())
+    }
+
+    /// One message of the upstream. Returns whether there is no more to wait for.
+    fn handle_message(&mut self, frame: &Frame, until: Until) -> Result<bool, End> {
+        match frame.tag {
+            b'S' => self.pass_aside(frame),
+            b'Z' if self.turn.fate == Fate::Dropped && until != Until::Answered => return Ok(true),
+            b'E' if Fault::read(frame).is_fatal && self.turn.fate == Fate::Dropped => return Err(End::UpstreamEnded),
+            _ if self.turn.fate == Fate::Dropped => {}
+            b'N' if self.turn.secrecy != Secrecy::Withholds => self.pass(frame),
+            b'N' | b'A' => {}
+            b'E' => {
+                self.handle_error(frame)?;
+                return Ok(until == Until::Answered);
+            }
+            b'Z' if until != Until::Answered => {
+                if until == Until::Ready || self.turn.fate.is_failed() {
+                    self.pass(frame);
+                }
+                return Ok(true);
+            }
+            b'T' | b'D' | b'C' | b'I' if self.turn.expected.is_empty() => self.handle_query_answer(frame)?,
+            _ => {
+                self.handle_reply(frame)?;
+                return Ok(until == Until::Answered && self.turn.expected.is_empty());
+            }
+        }
+        Ok(false)
+    }
+
+    fn pass(&mut self, frame: &Frame) {
+        self.client.output.extend_from_slice(&frame.raw);
+    }
+
+    fn handle_error(&mut self, frame: &Frame) -> Result<(), End> {
+        let fault = Fault::read(frame);
+        let at = self
+            .turn
+            .expected
+            .front()
+            .and_then(|expected| expected.act)
+            .unwrap_or(self.turn.acts.len().saturating_sub(1));
+        if let Some(running) = self.turn.acts.get_mut(at) {
+            let code = fault.condition().map_or("XX000", |(code, _)| code);
+            running.progress =
+                Progress::Failed(if self.turn.ours.is_some() { "withheld".to_owned() } else { code.to_owned() });
+        }
+        self.turn.fate = Fate::Failed;
+        self.turn.expected.clear();
+        match self.turn.ours.take() {
+            Some(report) => self.client.say(&Said::Report(&report)),
+            None if self.turn.secrecy == Secrecy::Withholds => self.client.say(&Said::Report(&fault.without_data())),
+            None => self.pass(frame),
+        }
+        if fault.is_fatal { Err(End::UpstreamEnded) } else { Ok(()) }
+    }
+
+    /// Whether every column is one of a table that the statement was judged by. Expressions have no table: statements
+    /// with one are judged by a catalog asked for each time.
+    fn check_columns(&mut self, act: Option<usize>, frame: &Frame) -> Result<(), End> {
+        let Some(at) = act.filter(|_| self.turn.secrecy != Secrecy::Open) else { return Ok(()) };
+        let Some(running) = self.turn.acts.get(at) else { return Ok(()) };
+        if frame.tag != b'T' || running.reading.may_show_classes {
+            return Ok(());
+        }
+        let fields = result::fields(frame).ok_or_else(|| Failed::Misbehaved("its description of rows".to_owned()))?;
+        let of_tables = fields.iter().all(|field| field.table != 0);
+        let known = running.reading.origins.knows_all(&fields);
+        let is_plain = running.reading.is_plain;
+        running.reading.columns_alone.store(of_tables && known, Ordering::Relaxed);
+        match known {
+            true => {}
+            false if is_plain => self.refuse_moved(at),
+            // It ran: who is told that it failed would run it again.
+            false => return Err(Failed::Misbehaved("what its names mean changed while it ran".to_owned()).into()),
+        }
+        Ok(())
+    }
+
+    /// A name means another table by now than when the statement was judged: nothing of it is shown.
+    fn refuse_moved(&mut self, at: usize) {
+        if let Some(running) = self.turn.acts.get_mut(at) {
+            running.progress = Progress::Failed("withheld".to_owned());
+        }
+        self.library.forget();
+        self.turn.fate = Fate::Dropped;
+        self.turn.expected.clear();
+        self.client.say(&Said::Report(&changed()));
+    }
+
+    /// An answer to a Query: its statements answer one after the other.
+    fn handle_query_answer(&mut self, frame: &Frame) -> Result<(), End> {
+        self.check_columns(Some(0), frame)?;
+        if self.turn.fate == Fate::Dropped {
+            return Ok(());
+        }
+        if frame.tag == b'T'
+            && let Some(mask) = &self.turn.mask
+        {
+            let again = result::fields(frame).unwrap_or_default();
+            let same = |(a, b): (&Field, &Field)| (a.table, a.column, a.kind) == (b.table, b.column, b.kind);
+            if again.len() != mask.fields.len() || !again.iter().zip(&mask.fields).all(same) {
+                return Err(Failed::Misbehaved("other columns than it described".to_owned()).into());
+            }
+        }
+        match frame.tag {
+            b'D' => self.pass_row(frame),
+            b'C' => {
+                if let Some(running) = self.turn.acts.get_mut(0) {
+                    running.handle_answered(frame);
+                }
+                self.pass(frame);
+                Ok(())
+            }
+            b'I' => {
+                if let Some(running) = self.turn.acts.get_mut(0) {
+                    running.progress = Progress::Answered(String::new());
+                }
+                self.pass(frame);
+                Ok(())
+            }
+            _ => {
+                self.pass(frame);
+                Ok(())
+            }
+        }
+    }
+
+    /// An answer to a message of the extended protocol: to the first that is not answered yet.
+    fn handle_reply(&mut self, frame: &Frame) -> Result<(), End> {
+        let unexpected = || End::from(Failed::Misbehaved(format!("message {:#04x}", frame.tag)));
+        let act = self.turn.expected.front().and_then(|expected| expected.act);
+        self.check_columns(act, frame)?;
+        if self.turn.fate == Fate::Dropped {
+            return Ok(());
+        }
+        let Some(expected) = self.turn.expected.front() else { return Err(unexpected()) };
+        let is_ours = expected.is_ours;
+        let ends = match (frame.tag, &expected.reply) {
+            (b'1', Reply::Parsed(..)) | (b'2', Reply::Bound(..)) | (b'3', Reply::Closed(_)) => true,
+            (b't', Reply::StatementDescribed) => false,
+            (b'T' | b'n', Reply::StatementDescribed | Reply::PortalDescribed) => {
+                if is_ours {
+                    let fields = if frame.tag == b'T' { result::fields(frame) } else { Some(Vec::new()) };
+                    self.turn.described = fields.ok_or_else(unexpected)?;
+                }
+                true
+            }
+            (b'D', Reply::Executed) => {
+                return self.pass_row(frame);
+            }
+            (b'C' | b's' | b'I', Reply::Executed) => {
+                if let Some(running) = act.and_then(|act| self.turn.acts.get_mut(act)) {
+                    running.handle_answered(frame);
+                }
+                true
+            }
+            _ => return Err(unexpected()),
+        };
+        if ends && let Some(expected) = self.turn.expected.pop_front() {
+            if !is_ours {
+                self.names.handle_reply(&expected.reply);
+            }
+            let last = !self.turn.expected.iter().any(|more| more.act == act && !more.is_ours);
+            if let Some(running) = act.and_then(|act| self.turn.acts.get_mut(act))
+                && last
+                && running.execute.is_none()
+                && !is_ours
+            {
+                running.progress = Progress::Answered(String::new());
+            }
+        }
+        if !is_ours {
+            self.pass(frame);
+        }
+        Ok(())
+    }
+
+    fn pass_row(&mut self, frame: &Frame) -> Result<(), End> {
+        let Some(Mask { fields, plan }) = &mut self.turn.mask else {
+            self.pass(frame);
+            return Ok(());
+        };
+        let written = result::rewrite_row(frame, &mut self.client.output, |number, row, cell| {
+            let carries = if fields.get(number)?.carries_text() { Carries::Text } else { Carries::OwnForm };
+            let put = match plan.mask(number, carries).ok()? {
+                Masked::Keep => Put::Keep,
+                Masked::Text(text) => Put::Text(text),
+                Masked::Null => Put::Null,
+            };
+            result::put_cell(put, cell, row);
+            Some(())
+        });
+        written.ok_or_else(|| Failed::Misbehaved("a row that is not as it was described".to_owned()).into())
+    }
+}
+
+/// What the client of names that mean something else by now is told.
+pub(super) fn changed() -> Report {
+    let why = "what its names mean changed while it was read: nothing of it is shown";
+    told::error(told::CHANGED, why).hint("run it again")
+}
+
+/// Bytes that are sent to the client at a time.
+const CHUNK: usize = 64 << 10;
+/// Bytes that a client may send while its statement runs.
+const AHEAD: usize = 64 << 10;

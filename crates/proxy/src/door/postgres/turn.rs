@@ -1,0 +1,215 @@
+//! One pipeline on its way: what of it was cleared and sent, which answers are still to come, how far each action came,
+//! and what of the answers may be shown.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use gate::{Clearance, RunEnd, Sealed};
+use masking::Plan;
+use model::{DataClass, Purpose, Run, RunId};
+use protocol::postgres::Frame;
+use protocol::postgres::action::{Act, Housekeeping, Reply};
+use protocol::postgres::message::Report;
+use protocol::postgres::result::{self, Field};
+
+use super::reading::Reading;
+
+/// A step of a pipeline that nothing stands in the way of any more.
+pub(super) enum Going {
+    /// A cleared action.
+    Act(Box<Running>),
+    /// Describing or closing by name.
+    Housekeeping(Housekeeping),
+}
+
+/// A cleared action on its way.
+pub(super) struct Running {
+    pub(super) reading: Arc<Reading>,
+    pub(super) purpose: Purpose,
+    /// Where the first Execute stands, and of which portal.
+    pub(super) execute: Option<(usize, String)>,
+    pub(super) replies: Vec<Reply>,
+    /// It only goes on with a portal of before, which was judged by what names meant then.
+    pub(super) goes_on: bool,
+    /// Until it is sent.
+    pub(super) clearance: Option<Clearance>,
+    pub(super) run: Option<RunId>,
+    pub(super) progress: Progress,
+    pub(super) rows: u64,
+    pub(super) masked: BTreeMap<DataClass, u64>,
+}
+
+/// How far an action came.
+pub(super) enum Progress {
+    NotSent,
+    Sent,
+    Answered(String),
+    Failed(String),
+}
+
+impl Running {
+    pub(super) fn new(act: Act, reading: Arc<Reading>, clearance: Clearance) -> Self {
+        Self {
+            reading,
+            goes_on: act.goes_on(),
+            purpose: act.purpose,
+            execute: act.execute,
+            replies: act.replies,
+            run: clearance.run(),
+            clearance: Some(clearance),
+            progress: Progress::NotSent,
+            rows: 0,
+            masked: BTreeMap::new(),
+        }
+    }
+
+    /// A Query has no replies of the extended protocol.
+    pub(super) const fn is_query(&self) -> bool {
+        self.replies.is_empty()
+    }
+
+    pub(super) const fn shows_rows(&self) -> bool {
+        self.is_query() || self.execute.is_some()
+    }
+
+    /// Where something is hidden, columns are looked at before it runs: those of a plain read of unclassified tables can be
+    /// looked at as they come.
+    pub(super) fn is_described_first(&self) -> bool {
+        // A text of several statements cannot be described.
+        let can_be = !(self.is_query() && self.reading.statements > 1);
+        self.reading.may_show_classes || self.goes_on || (can_be && !self.reading.is_plain)
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        self.reading.is_plain || matches!(self.purpose, Purpose::Prepare)
+    }
+
+    pub(super) const fn is_answered(&self) -> bool {
+        matches!(self.progress, Progress::Answered(_))
+    }
+
+    /// A statement, or a portal as far as it was asked for, is answered.
+    pub(super) fn handle_answered(&mut self, frame: &Frame) {
+        let tag = result::tag(frame).filter(|_| frame.tag == b'C').unwrap_or("");
+        self.rows = self.rows.saturating_add(result::rows_of(tag));
+        self.progress = Progress::Answered(tag.to_owned());
+    }
+
+    /// How it ended, in a pipeline that failed or did not.
+    pub(super) fn end(&mut self, implicit: Implicit, failed: bool) -> RunEnd {
+        let (run, detail) = match std::mem::replace(&mut self.progress, Progress::NotSent) {
+            Progress::NotSent => (Run::Failed, "not forwarded: another step of its pipeline failed".to_owned()),
+            Progress::Sent if failed => (Run::Failed, "not run: an earlier step of its pipeline failed".to_owned()),
+            Progress::Sent => (Run::Uncertain, "the connection to the upstream was lost".to_owned()),
+            Progress::Answered(_) if implicit == Implicit::Undone && !self.is_plain() => {
+                (Run::Failed, "undone: its pipeline failed, or was never ended".to_owned())
+            }
+            Progress::Answered(tag) => (Run::Succeeded, tag),
+            Progress::Failed(code) if self.reading.statements > 1 && self.reading.controls_transaction() => {
+                (Run::Uncertain, format!("{code}; what stood before a COMMIT in the text may have been kept"))
+            }
+            Progress::Failed(code) => (Run::Failed, code),
+        };
+        RunEnd { run, rows: self.rows, masked: std::mem::take(&mut self.masked), detail }
+    }
+}
+
+/// What became of what was answered, when its pipeline ended outside a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Implicit {
+    Stands,
+    Undone,
+}
+
+/// How a pipeline ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The server said that it is ready.
+    Ready,
+    /// It did not: what was not committed is undone when the connection closes.
+    Broken,
+}
+
+/// One pipeline on its way.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub(super) acts: Vec<Running>,
+    pub(super) expected: VecDeque<Expected>,
+    pub(super) seals: Vec<Sealed<()>>,
+    pub(super) secrecy: Secrecy,
+    pub(super) mask: Option<Mask>,
+    /// Where the columns of a portal come from, as the gateway asked.
+    pub(super) described: Vec<Field>,
+    /// An error that the gateway provoked, and what the client is told instead.
+    pub(super) ours: Option<Report>,
+    pub(super) fate: Fate,
+    /// Settings, or what names mean, may have moved in the pipeline.
+    pub(super) moved: bool,
+    /// Some of the pipeline was sent.
+    pub(super) is_begun: bool,
+    pub(super) client_gone: bool,
+}
+
+/// How a pipeline goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Fate {
+    #[default]
+    Sound,
+    /// The client was told of an error: up to Sync, nothing more of it is looked at.
+    Failed,
+    /// So it was, and the server knows nothing of it: the rest of its answers, up to Ready, is dropped.
+    Dropped,
+}
+
+impl Fate {
+    pub(super) const fn is_failed(self) -> bool {
+        matches!(self, Self::Failed | Self::Dropped)
+    }
+}
+
+/// What of the upstream's answers goes on as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Secrecy {
+    /// Everything: this actor may see all of the target.
+    #[default]
+    Open,
+    /// Rows whose columns are checked, and texts.
+    Checks,
+    /// Rows that are masked; no texts, for they may hold what this actor may not see.
+    Withholds,
+}
+
+/// What ends the part of a pipeline that came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// It is a Query.
+    Query,
+    /// Sync: the pipeline ends with it.
+    Sync,
+    /// Flush, or an error before its end: the pipeline goes on.
+    Flush,
+}
+
+pub(super) struct Expected {
+    /// The action it belongs to, if any.
+    pub(super) act: Option<usize>,
+    pub(super) reply: Reply,
+    /// Asked by the gateway: the client does not hear of it.
+    pub(super) is_ours: bool,
+}
+
+pub(super) struct Mask {
+    pub(super) fields: Vec<Field>,
+    pub(super) plan: Plan,
+}
+
+/// What a relay waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Everything expected, or an error.
+    Answered,
+    /// ReadyForQuery, which the client hears of only if something failed.
+    Described,
+    /// ReadyForQuery.
+    Ready,
+}
