@@ -1,18 +1,30 @@
 //! Approvals: from the verdict, its passphrase already checked, to the clearance in the waiting caller's hand: two
-//! durable records and three changes of the store lie between.
+//! durable records and three changes of the store lie between. And the whole way, from the verdict to the first byte of the
+//! statement on its way to a real PostgreSQL server, whose session and catalog are asked once more before.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use audit::SigningKey;
+use e2e::postgres::{Login, Server, Wire};
+use e2e::until;
 use enforcement::{Enforcement, GivenVerdict, NewAgent, NewPerson, Session, Settings, Settlement};
+use identity::Token;
 use model::{
-    Channel, Clock, Operation, PrincipalId, PrincipalKind, Resource, ResourceKind, SessionState, Standing, Strength,
-    Timestamp, Verb, VerdictKind,
+    Channel, Clock, Operation, PrincipalId, PrincipalKind, Resource, ResourceKind, ReviewId, SessionState, Standing,
+    Strength, Target, TargetKind, Timestamp, Verb, VerdictKind,
 };
 use policy::{PolicySet, SourceFile};
+use proxy::door::postgres::PostgresDoor;
+use proxy::upstream::postgres::{PostgresUpstream, Protection};
 use secrecy::SecretString;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::decisions::{presented, target};
@@ -21,7 +33,10 @@ use crate::tell;
 /// A node in a throw-away folder, with an agent and a reviewer.
 pub struct Stage {
     node: Enforcement,
+    target: Target,
     agent: Standing,
+    /// What the agent's clients give as their password.
+    token: Token,
     grace: PrincipalId,
     _tasks: JoinSet<()>,
     _folder: tempfile::TempDir,
@@ -44,7 +59,7 @@ const RULES: &str = r#"
 "#;
 
 impl Stage {
-    pub async fn set() -> anyhow::Result<Self> {
+    pub async fn set(target: Target) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut tasks = JoinSet::new();
         let file = SourceFile { name: "rules.cedar".to_owned(), text: RULES.to_owned() };
@@ -56,7 +71,7 @@ impl Stage {
             key: SigningKey::from_seed("bench/log", &[1; 32]),
             clock: Arc::new(WallClock),
             policy,
-            targets: vec![target()],
+            targets: vec![target.clone()],
         };
         let node = Enforcement::open(settings, &mut tasks).await?;
         let mut people = Vec::new();
@@ -73,19 +88,32 @@ impl Stage {
         };
         let minted = node.add_agent(agent, None).await.map_err(anyhow::Error::msg)?;
         let agent = node.authenticate_token(minted.token.reveal()).await?;
-        Ok(Self { node, agent, grace: people[1], _tasks: tasks, _folder: folder })
+        Ok(Self { node, target, agent, token: minted.token, grace: people[1], _tasks: tasks, _folder: folder })
+    }
+
+    async fn approve(&self, review: ReviewId) -> anyhow::Result<()> {
+        let given = GivenVerdict {
+            review,
+            reviewer: self.grace,
+            kind: VerdictKind::Approve,
+            reason: String::new(),
+            channel: Channel::Api,
+            strength: Strength::PASSPHRASE,
+        };
+        self.node.give_verdict(given).await?;
+        Ok(())
     }
 
     pub async fn session(&self) -> anyhow::Result<Session> {
-        let opened = self.node.open_session(&self.agent, &target(), "bench").await;
+        let opened = self.node.open_session(&self.agent, &self.target, "bench").await;
         opened.map_err(|refusal| anyhow::anyhow!("{}", refusal.message))
     }
 }
 
 pub async fn measure() -> anyhow::Result<()> {
-    let stage = Stage::set().await?;
+    let stage = Stage::set(target(TargetKind::Sqlite)).await?;
     let mut samples: Vec<Duration> = Vec::new();
-    for round in 0..300 {
+    for round in 0..ROUNDS {
         let mut session = stage.session().await?;
         let table = Resource::new(ResourceKind::Table, "", &format!("orders{round}"));
         let Settlement::Held(held) = session.present(presented(vec![Operation::new(Verb::SqlDelete, table)])).await
@@ -106,17 +134,99 @@ pub async fn measure() -> anyhow::Result<()> {
         // The waiter is asleep by now, as it is in life.
         tokio::time::sleep(Duration::from_millis(2)).await;
         let started = Instant::now();
-        let given = GivenVerdict {
-            review,
-            reviewer: stage.grace,
-            kind: VerdictKind::Approve,
-            reason: String::new(),
-            channel: Channel::Api,
-            strength: Strength::PASSPHRASE,
-        };
-        stage.node.give_verdict(given).await?;
+        stage.approve(review).await?;
         samples.push(waiting.await?.duration_since(started));
     }
-    tell("approve -> clearance, presenter asleep", &mut samples, "p99 < 10 ms");
+    tell("approve -> clearance, presenter asleep", &mut samples, "");
+    to_the_upstream().await
+}
+
+/// The whole way, through the door of PostgreSQL.
+async fn to_the_upstream() -> anyhow::Result<()> {
+    let server = Server::start().await;
+    let mut owner = Wire::open(&server.superuser("postgres")).await;
+    owner.query("CREATE DATABASE orders OWNER gateway").await.ok();
+    let mut owner = Wire::open(&server.through_socket("gateway", "orders")).await;
+    owner.query("CREATE TABLE orders (id int PRIMARY KEY)").await.ok();
+    let stage = Stage::set(target(TargetKind::Postgres)).await?;
+    let mut tasks = JoinSet::new();
+    let (tap, mut passed) = Tap::start(server.port, &mut tasks).await?;
+    let upstream = PostgresUpstream {
+        target: stage.target.name.clone(),
+        host: "127.0.0.1".to_owned(),
+        port: tap,
+        role: "gateway".to_owned(),
+        database: "orders".to_owned(),
+        password: Some(SecretString::from(server.password.clone())),
+        protection: Protection::Plain,
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let at = listener.local_addr()?;
+    let door = PostgresDoor::new(stage.node.clone(), Arc::new(upstream), None, String::new());
+    tasks.spawn(door.serve(listener));
+    let login = Login::tcp(at, "reporter", stage.token.reveal(), "orders");
+    let mut client = Wire::open(&login).await;
+    let mut samples: Vec<Duration> = Vec::new();
+    for round in 0..ROUNDS {
+        let statement = format!("{STATEMENT} WHERE id = {round}");
+        let ran = tokio::spawn(async move { (client.query(&statement).await, client) });
+        let review = until("it is held", async || {
+            let open = stage.node.store().reviews(true, None, 1).await.ok()?;
+            open.first().map(|row| row.review.case.id)
+        });
+        let review = review.await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let started = Instant::now();
+        stage.approve(review).await?;
+        let (answer, again) = ran.await?;
+        answer.ok();
+        client = again;
+        samples.push(passed.recv().await.context("the statement passes the tap")?.duration_since(started));
+    }
+    tell("approve -> statement on the wire to PostgreSQL", &mut samples, "p99 < 10 ms");
     Ok(())
 }
+
+/// Stands between the door and the server, and tells when the statement passes.
+struct Tap;
+
+impl Tap {
+    async fn start(server: u16, tasks: &mut JoinSet<()>) -> anyhow::Result<(u16, mpsc::UnboundedReceiver<Instant>)> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = listener.local_addr()?.port();
+        let (tell, told) = mpsc::unbounded_channel();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                connections.spawn(pass(client, server, tell.clone()));
+            }
+        });
+        Ok((port, told))
+    }
+}
+
+async fn pass(client: TcpStream, server: u16, tell: mpsc::UnboundedSender<Instant>) -> io::Result<()> {
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).await?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.into_split(), server.into_split());
+    let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let mut bytes = vec![0; 64 << 10];
+    loop {
+        let count = from_client.read(&mut bytes).await?;
+        if count == 0 {
+            back.abort();
+            return Ok(());
+        }
+        if bytes[..count].windows(STATEMENT.len()).any(|window| window == STATEMENT.as_bytes()) {
+            tell.send(Instant::now()).unwrap_or_default();
+        }
+        to_server.write_all(&bytes[..count]).await?;
+    }
+}
+
+/// What is held, and looked for on the wire.
+const STATEMENT: &str = "DELETE FROM orders";
+/// Approvals of a run.
+const ROUNDS: usize = 500;

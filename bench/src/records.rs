@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 
 use enforcement::Settlement;
 use gate::{Payload, RunEnd};
-use model::{Operation, Resource, ResourceKind, Run, Verb};
+use model::{Operation, Resource, ResourceKind, Run, TargetKind, Verb};
 use tokio::task::JoinSet;
 
 use crate::approvals::Stage;
-use crate::decisions::presented;
+use crate::decisions::{presented, target};
 use crate::tell;
 
 pub async fn measure() -> anyhow::Result<()> {
-    let stage = Stage::set().await?;
+    let stage = Stage::set(target(TargetKind::Sqlite)).await?;
     for sessions in [1_usize, 32, 256] {
         let mut tasks = JoinSet::new();
         let started = Instant::now();

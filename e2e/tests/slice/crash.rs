@@ -22,7 +22,7 @@ struct Story {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_under_load_loses_nothing_and_repeats_nothing() {
-    let rounds: u64 = std::env::var("COUNTERSIGN_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(10);
+    let rounds: u64 = std::env::var("COUNTERSIGN_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(50);
     let mut random = Random::seeded("a kill under load");
     let mut gateway = Gateway::open().await;
     let mut stories = Vec::new();
