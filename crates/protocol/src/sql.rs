@@ -67,6 +67,8 @@ pub struct Meaning {
     pub statements: usize,
     /// Whether a statement gives another one a name for later texts.
     pub prepares: bool,
+    /// A statement of it drops prepared ones, by SQL.
+    pub deallocates: bool,
     /// How many values its placeholders take.
     pub placeholders: usize,
 }

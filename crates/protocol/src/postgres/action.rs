@@ -115,8 +115,8 @@ pub enum Impossible {
     /// No such portal.
     #[error("there is no portal named `{0}`")]
     NoPortal(String),
-    /// The name is the gateway's own.
-    #[error("the name `{RESERVED}` is the gateway's own")]
+    /// Such names are the gateway's own.
+    #[error("names that begin with `{RESERVED}` are the gateway's own")]
     Reserved,
     /// More names than one session may have.
     #[error("the session has {STATEMENTS} prepared statements, or {TEXT_BYTES} bytes of them: close some")]
@@ -225,7 +225,7 @@ impl<'n> Building<'n> {
     /// # Errors
     /// If it uses what does not exist.
     pub fn add(&mut self, message: Message, frame: &Frame) -> Result<(), Impossible> {
-        if names_of(&message).contains(&RESERVED) {
+        if names_of(&message).iter().any(|name| name.starts_with(RESERVED)) {
             return Err(Impossible::Reserved);
         }
         match message {
@@ -458,7 +458,7 @@ fn names_of(message: &Message) -> Vec<&str> {
     }
 }
 
-/// The name of the gateway's own statements and portals.
+/// What the names of the gateway's own statements and portals begin with.
 pub const RESERVED: &str = "countersign courtesy";
 /// Statements, and portals, that one session may have at a time.
 const STATEMENTS: usize = 10_000;

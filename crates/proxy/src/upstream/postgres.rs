@@ -5,7 +5,7 @@ mod catalog;
 mod courtesy;
 mod login;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ use tokio::net::TcpStream;
 
 pub use catalog::{Catalog, Origins, SETTINGS};
 pub(crate) use courtesy::Courtesy;
+use courtesy::Question;
 
 /// A PostgreSQL server, and how the gateway logs in there.
 #[derive(Debug)]
@@ -92,6 +93,8 @@ pub struct Connection {
     pub(crate) pipeline: Underway,
     /// Bytes of a message that is too long to be held whole, still to come.
     passing: usize,
+    /// Questions of the gateway's own that the server has prepared.
+    prepared: HashSet<Question>,
     /// Messages that came in between the answers to the gateway's own questions.
     aside: Vec<Frame>,
     /// Settings as the server last reported them.

@@ -216,3 +216,62 @@ async fn an_unbounded_read_of_all_columns_is_an_export() {
     assert_eq!(i64::try_from(answer.rows().len()).expect("a few"), CUSTOMERS);
     bank.canaries.assert_silent("an export", wire.received());
 }
+
+/// The default of a column puts a statement of its own in the place of a question of the gateway's, one that
+/// gives the names of columns to each other.
+#[tokio::test]
+async fn code_of_the_database_cannot_answer_the_gateways_questions() {
+    let (bank, gateway) = open().await;
+    bank.execute(USURPER).await;
+    let mut wire = session(&gateway, "training").await;
+    let read = "SELECT name, email FROM customers WHERE id = 1";
+    // The gateway asks, and its questions stay prepared.
+    let shown = wire.query(read).await.ok();
+    assert_eq!(shown.rows().concat(), ["Customer 1", "[email]"].map(|cell| Some(cell.to_owned())));
+    wire.query("INSERT INTO effects (key) VALUES ('usurped')").await.ok();
+    assert_eq!(bank.texts("SELECT place FROM effects WHERE key = 'usurped'").await, ["taken"]);
+    let shown = wire.query(read).await.ok();
+    assert_eq!(shown.rows().concat(), ["Customer 1", "[email]"].map(|cell| Some(cell.to_owned())));
+    // Deferred to the end of the transaction, behind a question.
+    for statement in ["BEGIN", "UPDATE parents SET id = 2 WHERE id = 1", read, "COMMIT"] {
+        wire.query(statement).await.ok();
+    }
+    assert_eq!(bank.number("SELECT count(*) FROM effects WHERE key = 'deferred'").await, 1);
+    let shown = wire.query(read).await.ok();
+    assert_eq!(shown.rows().concat(), ["Customer 1", "[email]"].map(|cell| Some(cell.to_owned())));
+    bank.canaries.assert_silent("a read after it", wire.received());
+}
+
+#[tokio::test]
+async fn dropping_all_prepared_statements_leaves_the_transaction_whole() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bank").await;
+    for statement in ["BEGIN", "SELECT name, email FROM customers WHERE id = 1", "DEALLOCATE ALL"] {
+        wire.query(statement).await.ok();
+    }
+    let shown = wire.query("SELECT name, email FROM customers WHERE id = 2").await.ok();
+    assert_eq!(shown.rows().concat(), ["Customer 2", "[email]"].map(|cell| Some(cell.to_owned())));
+    wire.query("COMMIT").await.ok();
+    bank.canaries.assert_silent("a transaction", wire.received());
+}
+
+const USURPER: &str = r#"
+    CREATE FUNCTION usurp() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+        DEALLOCATE "countersign courtesy columns";
+        EXECUTE 'PREPARE "countersign courtesy columns" (oid[]) AS
+            SELECT a.attrelid, a.attnum, CASE a.attname WHEN ''email'' THEN ''name'' WHEN ''name'' THEN ''email''
+                   ELSE a.attname END, a.atttypid, a.xmin::text, false
+            FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2';
+        RETURN 'taken'; END $$;
+    CREATE FUNCTION usurp_later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO public.effects (key) VALUES ('deferred'); RETURN NEW; END $$;
+    CREATE TABLE parents (id int PRIMARY KEY);
+    CREATE TABLE children (id int REFERENCES parents ON UPDATE CASCADE);
+    INSERT INTO parents VALUES (1);
+    INSERT INTO children VALUES (1);
+    CREATE CONSTRAINT TRIGGER later AFTER UPDATE ON children DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION usurp_later();
+    ALTER TABLE effects ADD COLUMN place text;
+    ALTER TABLE effects ALTER COLUMN place SET DEFAULT usurp();
+"#;

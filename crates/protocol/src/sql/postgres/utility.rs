@@ -36,7 +36,11 @@ impl Reading<'_> {
                 DiscardMode::DISCARD_PLANS => Verb::SqlHousekeep,
                 _ => Verb::SqlConfigure,
             }),
-            Node::DeallocateStmt(_) | Node::ClosePortalStmt(_) | Node::ConstraintsSetStmt(_) => {
+            Node::DeallocateStmt(_) => {
+                self.meaning.deallocates = true;
+                self.on_target(Verb::SqlHousekeep);
+            }
+            Node::ClosePortalStmt(_) | Node::ConstraintsSetStmt(_) => {
                 self.on_target(Verb::SqlHousekeep);
             }
             Node::NotifyStmt(_) => self.on_target(Verb::SqlNotify),

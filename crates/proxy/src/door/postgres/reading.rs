@@ -25,6 +25,8 @@ pub(super) struct Reading {
     pub(super) may_show_classes: bool,
     /// Classes whose values it may store where they have none.
     pub(super) copied: BTreeSet<DataClass>,
+    /// It may drop prepared statements, or put others in their place.
+    pub(super) moves_prepared: bool,
     /// It may move settings, roles, or what names mean.
     pub(super) moves_state: bool,
     /// Columns of the relations that it was read by.
@@ -168,10 +170,12 @@ impl Reading {
             () if meaning.prepares => Some("PREPARE as a statement; prepare with the protocol's own Parse"),
             () => None,
         };
+        let is_plain = verbs.iter().all(|verb| verb.is_plain_read());
         let statement = Statement { text: text.to_owned(), operations: meaning.operations, bound: meaning.bound };
         Self {
             digest: statement.digest(),
-            is_plain: verbs.iter().all(|verb| verb.is_plain_read()),
+            is_plain,
+            moves_prepared: !is_plain || meaning.deallocates,
             may_show_classes: !meaning.classified.is_empty() || statement.operations.iter().any(is_opaque),
             statement: Arc::new(statement),
             copied: meaning.copied,

@@ -1,9 +1,10 @@
 //! All that the gateway says to a server of its own accord: protocol housekeeping, and questions of constant, fully
 //! qualified text. What an actor said enters only as a bound value or a name in its own field.
 //!
-//! Questions go by the extended protocol under a name of their own: a simple query would take the client's unnamed
-//! statement away.
+//! Questions go by the extended protocol under names of their own: a simple query would take the client's unnamed
+//! statement away. They stay prepared until something runs that could put another statement in their place.
 
+use std::collections::VecDeque;
 use std::io;
 
 use postgres_protocol::IsNull;
@@ -39,7 +40,7 @@ pub(super) type List = Vec<Option<String>>;
 pub(super) type Row = Vec<Option<String>>;
 
 /// The gateway's own questions.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
     /// One setting of the session. SHOW takes no snapshot, so that SET TRANSACTION stays possible.
     Setting(&'static str),
@@ -73,6 +74,21 @@ impl Question {
         }
     }
 
+    /// Its statement's name. PostgreSQL keeps 63 bytes of one.
+    fn name(self) -> String {
+        let word = match self {
+            Self::Setting(show) => show,
+            Self::DiscardPlans => "plans",
+            Self::Relations => "relations",
+            Self::Columns => "columns",
+            Self::Code => "code",
+            Self::Kin => "kin",
+            Self::Functions => "functions",
+            Self::Operators => "operators",
+        };
+        format!("{NAME} {word}")
+    }
+
     /// The type of its values.
     const fn kind(self) -> u32 {
         match self {
@@ -104,14 +120,17 @@ impl Connection {
                 frontend::close(variant, name, output)?;
             }
             Courtesy::Ask(question, values) => {
+                let name = question.name();
                 frontend::close(b'P', NAME, output)?;
-                frontend::close(b'S', NAME, output)?;
-                frontend::parse(NAME, question.text(), values.iter().map(|_| question.kind()), output)?;
+                if !self.prepared.contains(question) {
+                    frontend::close(b'S', &name, output)?;
+                    frontend::parse(&name, question.text(), values.iter().map(|_| question.kind()), output)?;
+                }
                 let put = |list: &List, buffer: &mut bytes::BytesMut| {
                     buffer.extend_from_slice(array(list).as_bytes());
                     Ok(IsNull::No)
                 };
-                frontend::bind(NAME, NAME, [], values.iter(), put, [], output)
+                frontend::bind(NAME, &name, [], values.iter(), put, [], output)
                     .map_err(|_| Failed::Misbehaved("a value of a question".to_owned()))?;
                 frontend::execute(NAME, 0, output)?;
             }
@@ -119,11 +138,20 @@ impl Connection {
         Ok(())
     }
 
+    /// Something runs that could put another statement in the place of a question: they are prepared anew.
+    pub(crate) fn forget_questions(&mut self) {
+        self.prepared.clear();
+    }
+
     /// Asks, all in one go, and returns the rows of each answer.
     pub(super) async fn ask(&mut self, questions: &[(Question, Vec<List>)]) -> Result<Vec<Vec<Row>>, Failed> {
         // In a pipeline under way, a Sync would commit what the client has not ended.
         let in_pipeline = self.pipeline != Underway::Nothing;
+        let mut parsed: VecDeque<Question> = VecDeque::new();
         for (question, values) in questions {
+            if !self.prepared.contains(question) {
+                parsed.push_back(*question);
+            }
             self.put(&Courtesy::Ask(*question, values))?;
         }
         self.put(if in_pipeline { &Courtesy::Flush } else { &Courtesy::Sync })?;
@@ -160,7 +188,8 @@ impl Connection {
                     }
                 }
                 b'Z' => break,
-                b'1' | b'2' | b'3' => {}
+                b'1' => self.prepared.extend(parsed.pop_front()),
+                b'2' | b'3' => {}
                 _ => self.put_aside(frame),
             }
         }

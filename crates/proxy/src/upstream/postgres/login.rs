@@ -1,7 +1,7 @@
 //! The way in: TLS with the server verified, then SCRAM, in which the server proves that it knows the password, too.
 //! What a server says before that is nobody's words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -62,6 +62,7 @@ impl PostgresUpstream {
             unflushed: false,
             pipeline: Underway::Nothing,
             passing: 0,
+            prepared: HashSet::new(),
             aside: Vec::new(),
             settings: BTreeMap::new(),
             settings_moved: false,
