@@ -254,7 +254,7 @@ impl Session {
             result::put_cell(put, cell, row);
             Some(())
         };
-        let written = result::rewrite_row(frame, &mut output, put);
+        let written = result::rewrite_row(frame, self.fields.len(), &mut output, put);
         let row = output.strip_prefix(b"before").unwrap().escape_ascii().to_string();
         match written {
             Some(()) => self.tell(format!("row {row}")),
