@@ -42,6 +42,7 @@ const TABLE: &[Row] = &[
             "console",
         ],
     ),
+    ("fuzz", PURE),
     ("simulation", PURE),
     ("xtask", &[]),
 ];

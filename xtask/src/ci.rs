@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: what CI runs, the same on a laptop.
 //!
-//! All of `test`, then what needs the network or more tools: cargo-deny, one crypto library, the fuzz corpora.
+//! All of `test`, then what needs the network or more tools: cargo-deny, one crypto library.
 
 use std::process::{Output, Stdio};
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::steps::Steps;
 use crate::workspace::{self, cargo};
-use crate::{Misuse, fuzz, test};
+use crate::{Misuse, test};
 
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if let Some(first) = arguments.first() {
@@ -18,9 +18,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     test::everything(&mut steps)?;
     steps.run("deny", deny)?;
     steps.run("one crypto library", no_ring)?;
-    if workspace::root().join("fuzz").exists() {
-        steps.run("fuzz corpora", fuzz::replay_corpora)?;
-    }
     steps.finish();
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! `cargo xtask fuzz`: libFuzzer on the parsers, and the replay of the committed corpora for CI.
+//! `cargo xtask fuzz`: libFuzzer on the parsers.
 //!
 //! Committed inputs (`fuzz/corpus`) are read; what a run finds goes to `fuzz/corpus-work`, which git ignores.
-//! Needs the nightly toolchain and cargo-fuzz, and says so when one is missing.
+//! Needs the nightly toolchain and cargo-fuzz, and says so when one is missing. The committed inputs alone are
+//! replayed by the tests of `fuzz`, on any toolchain.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,20 +32,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         let mut folders = vec![work];
         folders.extend(corpus(&target));
         workspace::run(&mut cargo_fuzz(&target, &folders, &limit))?;
-    }
-    Ok(())
-}
-
-/// Runs every committed input once through its target: none may crash or hang.
-pub(crate) fn replay_corpora() -> Result<()> {
-    let with_corpus: Vec<(String, PathBuf)> =
-        targets()?.into_iter().filter_map(|target| corpus(&target).map(|folder| (target, folder))).collect();
-    if with_corpus.is_empty() {
-        return Ok(());
-    }
-    need_tools()?;
-    for (target, folder) in with_corpus {
-        workspace::run(&mut cargo_fuzz(&target, &[folder], "-runs=0"))?;
     }
     Ok(())
 }
@@ -92,8 +79,10 @@ fn nightly<const N: usize>(arguments: [&str; N]) -> Command {
 }
 
 fn cargo_fuzz(target: &str, folders: &[PathBuf], option: &str) -> Command {
-    let mut command = nightly(["fuzz", "run", target]);
+    let mut command = nightly(["fuzz", "run", "--features", "libfuzzer", target]);
     command.args(folders).args(["--", option]);
+    // The release profile is for the product: here linking is to be fast, and a crash to be read.
+    command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_STRIP", "none");
     command
 }
 

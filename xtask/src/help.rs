@@ -42,7 +42,7 @@ lint exceptions, machine paths, ARCHITECTURE.md.",
     Task {
         name: "ci",
         arguments: "",
-        about: "All of `test`, then cargo-deny, no `ring` in the dependency tree, and the fuzz corpora.",
+        about: "All of `test`, then cargo-deny, and no `ring` in the dependency tree.",
         example: "cargo xtask ci",
         run: ci::run,
     },
@@ -59,7 +59,7 @@ pgbench, or those that are named. --rounds (5) and --seconds (2) are pgbench's."
         arguments: "[TARGET] [--seconds N]",
         about: "Fuzz one target, or each in turn, for N seconds (60). Needs nightly and cargo-fuzz.
 What is found new stays in fuzz/corpus-work; fuzz/corpus is what is committed.",
-        example: "cargo xtask fuzz postgres --seconds 600",
+        example: "cargo xtask fuzz sql_postgres --seconds 600",
         run: fuzz::run,
     },
     Task {

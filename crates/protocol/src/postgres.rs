@@ -90,3 +90,6 @@ pub fn head(buffer: &[u8]) -> Option<(u8, Option<usize>)> {
     let whole = usize::try_from(length).ok().filter(|length| *length >= 4).and_then(|length| length.checked_add(1));
     Some((tag, whole))
 }
+
+#[cfg(test)]
+mod transcripts;

@@ -126,6 +126,15 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_the_one_that_was_sent_and_stays_it_when_it_is_kept() {
+        let proposal = Proposal::parse(br#"{"target":"shop","parameters":[123456789.123456789]}"#).unwrap();
+        let nearest = b"123456789.12345679".to_vec();
+        assert_eq!(proposal.bound_parameters().unwrap()[0].value, Some(nearest));
+        let kept = serde_json::to_vec(&proposal).unwrap();
+        assert_eq!(Proposal::parse(&kept), Ok(proposal));
+    }
+
+    #[test]
     fn a_parameter_keeps_its_type() {
         let proposal = Proposal::parse(br#"{"target":"shop","parameters":[null,true,7,1.5,"7"]}"#).unwrap();
         let kinds: Vec<_> = proposal.bound_parameters().unwrap().into_iter().map(|p| p.kind).collect();

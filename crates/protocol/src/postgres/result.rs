@@ -57,15 +57,16 @@ pub enum Put<'a> {
     Null,
 }
 
-/// Appends a row of which `put` writes each cell that is not NULL, by [`put_cell`]. `None`: the row is not of its form, or
-/// `put` gave up; nothing was appended.
+/// Appends a row of so many columns, of which `put` writes each cell that is not NULL, by [`put_cell`]. `None`: the row is
+/// not of its form, or `put` gave up; nothing was appended.
 pub fn rewrite_row(
     frame: &Frame,
+    columns: usize,
     output: &mut BytesMut,
     mut put: impl FnMut(usize, &mut BytesMut, &[u8]) -> Option<()>,
 ) -> Option<()> {
     let mut body = Reader(frame.body());
-    let count = body.count()?;
+    let count = body.count().filter(|count| *count == columns)?;
     let before = output.len();
     let mut whole = Some(());
     framed(output, frame.tag, |row| {
@@ -320,7 +321,7 @@ mod tests {
         let before = row(&[Some(b"1"), Some(b"a@b.example"), None, Some(&[0, 0, 0, 7])]);
         let mut output = BytesMut::new();
         let puts = [Put::Keep, Put::Text("[email]"), Put::Text("[ssn]"), Put::Null];
-        rewrite_row(&before, &mut output, |number, row, cell| {
+        rewrite_row(&before, 4, &mut output, |number, row, cell| {
             put_cell(puts[number], cell, row);
             Some(())
         })
@@ -334,12 +335,25 @@ mod tests {
         for cut in 7..whole.raw.len() {
             let mut output = BytesMut::from(&b"before"[..]);
             let cut = frame(b'D', &whole.raw[5..cut]);
-            assert_eq!(rewrite_row(&cut, &mut output, |_, _, _| Some(())), None);
+            assert_eq!(rewrite_row(&cut, 2, &mut output, |_, _, _| Some(())), None);
             assert_eq!(&output[..], b"before");
         }
         let long = frame(b'D', &[&whole.raw[5..], b"x"].concat());
-        assert_eq!(rewrite_row(&long, &mut BytesMut::new(), |_, _, _| Some(())), None);
-        assert_eq!(rewrite_row(&whole, &mut BytesMut::new(), |number, _, _| (number < 1).then_some(())), None);
+        assert_eq!(rewrite_row(&long, 2, &mut BytesMut::new(), |_, _, _| Some(())), None);
+        assert_eq!(rewrite_row(&whole, 2, &mut BytesMut::new(), |number, _, _| (number < 1).then_some(())), None);
+    }
+
+    #[test]
+    fn a_row_of_more_or_fewer_columns_than_were_described_is_not_passed() {
+        let two = row(&[Some(b"1"), Some(b"987-65-4321")]);
+        for (columns, passes) in [(0, false), (1, false), (2, true), (3, false)] {
+            let mut output = BytesMut::new();
+            let written = rewrite_row(&two, columns, &mut output, |_, row, cell| {
+                put_cell(Put::Keep, cell, row);
+                Some(())
+            });
+            assert_eq!((written.is_some(), output.is_empty()), (passes, !passes), "{columns}");
+        }
     }
 
     #[test]

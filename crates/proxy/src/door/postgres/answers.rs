@@ -261,7 +261,7 @@ impl Conversation {
             self.pass(frame);
             return Ok(());
         };
-        let written = result::rewrite_row(frame, &mut self.client.output, |number, row, cell| {
+        let written = result::rewrite_row(frame, fields.len(), &mut self.client.output, |number, row, cell| {
             let carries = if fields.get(number)?.carries_text() { Carries::Text } else { Carries::OwnForm };
             let put = match plan.mask(number, carries).ok()? {
                 Masked::Keep => Put::Keep,
