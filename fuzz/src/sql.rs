@@ -13,11 +13,12 @@ pub fn postgres(bytes: &[u8]) {
     check(&meaning);
     assert!(meaning.statements <= model::limit::OPERATIONS);
     assert_eq!(settled(text).as_ref(), Ok(&meaning), "the same text twice");
-    let verbs = verbs(&meaning);
     match settled(&format!("{text}\n;\nDROP TABLE public.orders")) {
         Ok(longer) => {
             assert!(has(&longer, Verb::SqlDrop), "the second statement is lost: {longer:?}");
-            assert!(verbs.iter().all(|verb| has(&longer, *verb) || has(&longer, Verb::Unknown)), "{longer:?}");
+            // An empty text is housekeeping; with something behind it, it is nothing.
+            let stays = |verb: &Verb| has(&longer, *verb) || has(&longer, Verb::Unknown);
+            assert!(meaning.statements == 0 || verbs(&meaning).iter().all(stays), "{longer:?}");
         }
         Err(Unreadable::TooLong | Unreadable::TooMany) => {}
         Err(other) => panic!("it parsed alone, and now: {other}"),

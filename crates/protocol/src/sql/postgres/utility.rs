@@ -75,11 +75,15 @@ impl Reading<'_> {
             };
         }
         let before = self.meaning.operations.len();
-        match explain.query() {
-            Node::CreateTableAsStmt(create) => self.query(create.query(), Verb::SqlExplain),
-            Node::DeclareCursorStmt(declare) => self.query_alone(declare.query(), Verb::SqlExplain),
-            inner if is_query(inner) => self.query_alone(inner, Verb::SqlExplain),
-            _ => self.unknown(),
+        let explained = match explain.query() {
+            Node::CreateTableAsStmt(create) => create.query(),
+            Node::DeclareCursorStmt(declare) => declare.query(),
+            other => other,
+        };
+        if is_query(explained) {
+            self.query_alone(explained, Verb::SqlExplain);
+        } else {
+            self.unknown();
         }
         for operation in self.meaning.operations.iter_mut().skip(before) {
             // What is only planned is not changed; unlisted functions may run all the same, and are left as calls.
