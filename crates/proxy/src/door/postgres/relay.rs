@@ -408,7 +408,7 @@ impl Conversation {
     /// The client of a Query is told why nothing ran.
     async fn withhold(&mut self, report: Report) -> Result<(), End> {
         if let Some(running) = self.turn.acts.last_mut() {
-            running.progress = Progress::Failed("withheld".to_owned());
+            running.progress = Progress::Failed(WITHHELD.to_owned());
         }
         if self.upstream.status == Status::Open {
             self.upstream.fail().await?;
@@ -590,7 +590,7 @@ impl Conversation {
         if let Some(running) = self.turn.acts.get_mut(at) {
             let code = fault.condition().map_or("XX000", |(code, _)| code);
             running.progress =
-                Progress::Failed(if self.turn.ours.is_some() { "withheld".to_owned() } else { code.to_owned() });
+                Progress::Failed(if self.turn.ours.is_some() { WITHHELD.to_owned() } else { code.to_owned() });
         }
         self.turn.fate = Fate::Failed;
         self.turn.expected.clear();
@@ -627,7 +627,7 @@ impl Conversation {
     /// A name means another table by now than when the statement was judged: nothing of it is shown.
     fn refuse_moved(&mut self, at: usize) {
         if let Some(running) = self.turn.acts.get_mut(at) {
-            running.progress = Progress::Failed("withheld".to_owned());
+            running.progress = Progress::Failed(WITHHELD.to_owned());
         }
         self.library.forget();
         self.turn.fate = Fate::Dropped;
@@ -761,6 +761,8 @@ fn unnamed() -> protocol::postgres::action::Prepared {
     protocol::postgres::action::Prepared { text: Arc::from(""), types: Arc::from([]) }
 }
 
+/// How a run ended whose answer was not shown.
+const WITHHELD: &str = "withheld";
 /// Bytes that are sent to the client at a time.
 const CHUNK: usize = 64 << 10;
 /// Bytes that a client may send while its statement runs.
