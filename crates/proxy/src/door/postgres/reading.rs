@@ -23,6 +23,8 @@ pub(super) struct Reading {
     pub(super) is_plain: bool,
     /// It may read classified columns: a table that has some, or code that nobody looks into.
     pub(super) may_show_classes: bool,
+    /// Whose words its errors and notices are.
+    pub(super) words: Words,
     /// Classes whose values it may store where they have none.
     pub(super) copied: BTreeSet<DataClass>,
     /// It may move settings, roles, or what names mean.
@@ -34,6 +36,15 @@ pub(super) struct Reading {
     pub(super) columns_alone: AtomicBool,
     /// What of it the door cannot carry.
     pub(super) unsupported: Option<&'static str>,
+}
+
+/// Who speaks when a statement fails, or while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    /// The server itself, of nothing that has classes.
+    TheServers,
+    /// Perhaps code that others wrote, or the server of values that have classes.
+    Anybodys,
 }
 
 /// Statements and the catalog they were read by.
@@ -169,10 +180,16 @@ impl Reading {
             () => None,
         };
         let statement = Statement { text: text.to_owned(), operations: meaning.operations, bound: meaning.bound };
+        let is_plain = verbs.iter().all(|verb| verb.is_plain_read());
+        let may_show_classes = !meaning.classified.is_empty() || statement.operations.iter().any(is_opaque);
+        let runs_nothing = verbs.iter().all(|verb| verb.is_plain_read() || *verb == Verb::SqlSet);
+        let may_be_others = !runs_nothing || may_show_classes || meaning.names_types || origins.has_own_types();
+        let words = if may_be_others { Words::Anybodys } else { Words::TheServers };
         Self {
             digest: statement.digest(),
-            is_plain: verbs.iter().all(|verb| verb.is_plain_read()),
-            may_show_classes: !meaning.classified.is_empty() || statement.operations.iter().any(is_opaque),
+            is_plain,
+            may_show_classes,
+            words,
             statement: Arc::new(statement),
             copied: meaning.copied,
             moves_state: verbs.iter().any(|verb| moves_state(*verb)),

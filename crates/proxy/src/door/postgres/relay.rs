@@ -15,7 +15,7 @@ use protocol::postgres::message::{Report, Said};
 use protocol::postgres::result::{self, Fault, Field, Put, Status};
 
 use super::conversation::{Conversation, End};
-use super::reading::Reading;
+use super::reading::{Reading, Words};
 use super::told;
 use crate::upstream::postgres::{Courtesy, Failed, Piece, Rest, Underway};
 
@@ -36,6 +36,8 @@ pub(super) struct Running {
     replies: Vec<Reply>,
     /// It only goes on with a portal of before, which was judged by what names meant then.
     goes_on: bool,
+    /// Whose words its errors and notices are.
+    words: Words,
     /// Until it is sent.
     clearance: Option<Clearance>,
     run: Option<RunId>,
@@ -54,7 +56,9 @@ enum Progress {
 
 impl Running {
     pub(super) fn new(act: Act, reading: Arc<Reading>, clearance: Clearance) -> Self {
+        let may_be_others = act.goes_on() || act.statement.takes_own_types();
         Self {
+            words: if may_be_others { Words::Anybodys } else { reading.words },
             reading,
             goes_on: act.goes_on(),
             purpose: act.purpose,
@@ -148,6 +152,18 @@ pub(super) struct Turn {
     client_gone: bool,
 }
 
+impl Turn {
+    /// Whether the upstream's words are not for this actor now. What is described by a name of before was not read for this
+    /// pipeline.
+    fn withholds(&self) -> bool {
+        match self.secrecy {
+            Secrecy::Open => false,
+            Secrecy::Checks => self.expected.front().is_some_and(|expected| expected.act.is_none()),
+            Secrecy::Withholds => true,
+        }
+    }
+}
+
 /// How a pipeline goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Fate {
@@ -171,7 +187,7 @@ enum Secrecy {
     /// Everything: this actor may see all of the target.
     #[default]
     Open,
-    /// Rows whose columns are checked, and texts.
+    /// Rows whose columns are checked, and texts: no code runs that others wrote.
     Checks,
     /// Rows that are masked; no texts, for they may hold what this actor may not see.
     Withholds,
@@ -229,10 +245,10 @@ impl Conversation {
     /// Sends what was cleared, passes the answers on, and records how each action ended when its pipeline has.
     pub(super) async fn forward(&mut self, going: Vec<Going>, closing: Closing) -> Result<(), End> {
         let hidden = self.session.hidden_classes();
-        let shows = |step: &Going| matches!(step, Going::Act(running) if running.reading.may_show_classes);
+        let may_tell = |step: &Going| matches!(step, Going::Act(running) if running.words == Words::Anybodys);
         if hidden.is_empty() {
             self.turn.secrecy = Secrecy::Open;
-        } else if going.iter().any(shows) || self.upstream.status != Status::Idle {
+        } else if going.iter().any(may_tell) || self.upstream.status != Status::Idle {
             self.turn.secrecy = Secrecy::Withholds;
         } else {
             // What an earlier part of the pipeline may show, a later error may.
@@ -554,7 +570,7 @@ impl Conversation {
             b'Z' if self.turn.fate == Fate::Dropped && until != Until::Answered => return Ok(true),
             b'E' if Fault::read(frame).is_fatal && self.turn.fate == Fate::Dropped => return Err(End::UpstreamEnded),
             _ if self.turn.fate == Fate::Dropped => {}
-            b'N' if self.turn.secrecy != Secrecy::Withholds => self.pass(frame),
+            b'N' if !self.turn.withholds() => self.pass(frame),
             b'N' | b'A' => {}
             b'E' => {
                 self.handle_error(frame)?;
@@ -592,11 +608,12 @@ impl Conversation {
             running.progress =
                 Progress::Failed(if self.turn.ours.is_some() { WITHHELD.to_owned() } else { code.to_owned() });
         }
+        let withholds = self.turn.withholds();
         self.turn.fate = Fate::Failed;
         self.turn.expected.clear();
         match self.turn.ours.take() {
             Some(report) => self.client.say(&Said::Report(&report)),
-            None if self.turn.secrecy == Secrecy::Withholds => self.client.say(&Said::Report(&fault.without_data())),
+            None if withholds => self.client.say(&Said::Report(&fault.without_data())),
             None => self.pass(frame),
         }
         if fault.is_fatal { Err(End::UpstreamEnded) } else { Ok(()) }
