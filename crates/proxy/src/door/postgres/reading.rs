@@ -242,9 +242,11 @@ const fn moves_state(verb: Verb) -> bool {
     )
 }
 
-/// The server's own words for a statement in a failed transaction.
+/// The server's own words for a statement in a failed transaction. There the catalog cannot be asked what stands behind a
+/// ROLLBACK.
 pub(super) fn failed_transaction() -> Report {
     told::error(told::FAILED, "current transaction is aborted, commands ignored until end of transaction block")
+        .hint("end it with a ROLLBACK that is sent alone; what stands behind one in the same text is not looked at")
 }
 
 /// The state of the session, as it was asked for last.
