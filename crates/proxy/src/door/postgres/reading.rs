@@ -66,6 +66,13 @@ pub(super) enum Unread {
 impl From<Failed> for Unread {
     fn from(failed: Failed) -> Self {
         match failed {
+            Failed::Refused(code) if code == told::CANCELLED => Self::Told(
+                told::error(
+                    told::CANCELLED,
+                    "the catalog could not be asked: the session's `statement_timeout`, or a cancel, ended the question",
+                )
+                .hint("set `statement_timeout` higher, or run it outside a transaction"),
+            ),
             Failed::Refused(code) => Self::Told(
                 told::error(
                     told::INSUFFICIENT_PRIVILEGE,
