@@ -55,7 +55,7 @@ struct Whole {
     parameters: Vec<String>,
     operations: Vec<String>,
     /// State of the session that changes meaning.
-    session: Value,
+    session: BTreeMap<String, String>,
     names: Vec<String>,
     /// The actor's own words: quoted, not vouched for.
     reason: String,
@@ -135,7 +135,7 @@ pub(crate) fn whole(row: &ReviewRow, people: &BTreeMap<PrincipalId, Standing>) -
         had_hidden_characters: contains_hidden(&action.statement.text),
         parameters: action.parameters.iter().map(parameter).collect(),
         operations: operations.collect(),
-        session: json!(action.state),
+        session: action.state.0.iter().map(|(name, value)| (name.clone(), Visible(value).to_string())).collect(),
         names: action
             .statement
             .bound

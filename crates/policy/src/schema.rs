@@ -54,10 +54,12 @@ pub(crate) const fn resource_kinds(verb: Verb) -> &'static [ResourceKind] {
         | Verb::SqlTruncate
         | Verb::SqlCopyOut
         | Verb::SqlCopyIn
-        | Verb::SqlCreateAs
         | Verb::SqlLock => &[Target, Table, Unresolved],
-        Verb::SqlCall | Verb::SqlDefineCode => &[Target, Function, Object, Unresolved],
-        Verb::SqlNotify | Verb::SqlListen | Verb::SqlServerFile => &[Target, Object],
+        Verb::SqlCall => &[Target, Function, Object, Unresolved],
+        // Triggers and rules stand on a table.
+        Verb::SqlDefineCode => &[Target, Table, Function, Object, Unresolved],
+        // A table that is made is no table yet.
+        Verb::SqlCreateAs | Verb::SqlNotify | Verb::SqlListen | Verb::SqlServerFile => &[Target, Object],
         Verb::SqlDrop
         | Verb::SqlCreate
         | Verb::SqlAlter

@@ -60,6 +60,8 @@ pub struct Meaning {
     pub classified: BTreeSet<String>,
     /// Classes whose values it may store where they have none: that needs what seeing them needs.
     pub copied: BTreeSet<DataClass>,
+    /// Whether it names a type that is not one of the server's own: making a value of one may run code.
+    pub names_types: bool,
     /// Whether rows of several queries are put together: then the upstream's account of where a column comes from names
     /// only one of them, and proves nothing.
     pub compound: bool,

@@ -59,7 +59,13 @@ pub fn query(sql: &str) -> Vec<u8> {
 
 /// Prepares a statement; the server infers the types.
 pub fn parse(statement: &str, sql: &str) -> Vec<u8> {
-    message(b'P', &[text(statement), text(sql), vec![0, 0]].concat())
+    parse_typed(statement, sql, &[])
+}
+
+/// A Parse that says of which types its parameters are, by their numbers.
+pub fn parse_typed(statement: &str, sql: &str, types: &[u32]) -> Vec<u8> {
+    let types: Vec<u8> = types.iter().flat_map(|kind| kind.to_be_bytes()).collect();
+    message(b'P', &[text(statement), text(sql), count(types.len() / 4), types].concat())
 }
 
 /// Binds text values, and asks for text results.

@@ -143,6 +143,7 @@ pub(super) fn whole(review: &Value) -> String {
             text.push_str(&format!("  {label:<9} {}\n", shown(Some(line))));
         }
     }
+    text.push_str(&session(review));
     text.push_str("  statement\n");
     // Only the statement, made visible by the gateway, has lines of its own; each stands deeper than any line of ours.
     let statement = review.get("statement").and_then(Value::as_str).unwrap_or("");
@@ -175,9 +176,62 @@ pub(super) fn whole(review: &Value) -> String {
     text
 }
 
+/// The session's state as far as it is not what a new PostgreSQL session has, a line each.
+fn session(review: &Value) -> String {
+    let Some(state) = review.get("session").and_then(Value::as_object) else { return String::new() };
+    let is_usual = |(name, value): &(&String, &Value)| {
+        USUAL.iter().any(|usual| (name.as_str(), value.as_str()) == (usual.0, Some(usual.1)))
+    };
+    let (usual, own): (Vec<_>, Vec<_>) = state.iter().partition(is_usual);
+    let mut text = String::new();
+    for (name, value) in own {
+        text.push_str(&format!("  session   {} = {}\n", shown(Some(&json!(name))), shown(Some(value))));
+    }
+    if !usual.is_empty() {
+        text.push_str(&format!("  session   {} more settings as PostgreSQL has them by default\n", usual.len()));
+    }
+    text
+}
+
+/// Settings of the state as a new PostgreSQL session has them, where nobody changed the server's defaults.
+const USUAL: [(&str, &str); 16] = [
+    ("array_nulls", "on"),
+    ("backslash_quote", "safe_encoding"),
+    ("bytea_output", "hex"),
+    ("DateStyle", "ISO, MDY"),
+    ("extra_float_digits", "1"),
+    ("IntervalStyle", "postgres"),
+    ("role", "none"),
+    ("row_security", "on"),
+    ("search_path", "\"$user\", public"),
+    ("session_replication_role", "origin"),
+    ("standard_conforming_strings", "on"),
+    ("transaction", "none"),
+    ("transaction_isolation", "read committed"),
+    ("transaction_read_only", "off"),
+    ("transform_null_equals", "off"),
+    ("xmloption", "content"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_session_is_shown_as_far_as_it_is_not_the_usual_one() {
+        let session = json!({"database": "x\u{1b}[2K\n  asks", "role": "none", "search_path": "public, other"});
+        let told = whole(&json!({"statement": "SELECT 1", "session": session}));
+        let lines: Vec<&str> = told.lines().filter(|line| line.starts_with("  session ")).collect();
+        assert_eq!(
+            lines,
+            [
+                "  session   database = x\\u{1b}[2K\\u{a}  asks",
+                "  session   search_path = public, other",
+                "  session   1 more settings as PostgreSQL has them by default",
+            ]
+        );
+        assert!(!whole(&json!({"statement": "SELECT 1", "session": {}})).contains("session"));
+    }
 
     #[test]
     fn what_others_wrote_forges_no_line_of_a_review() {

@@ -90,6 +90,18 @@ fn each_operation_gets_the_answer_of_the_rules_as_they_stand() {
 }
 
 #[test]
+fn a_table_made_from_a_query_is_for_rules_to_grant() {
+    let set = load(RULES);
+    let agent = standing(PrincipalKind::Agent, &["engineering"]);
+    // As the classifier names it.
+    let made = Operation::new(Verb::SqlCreateAs, Resource::new(ResourceKind::Object, "", "copied"));
+    let reads = operation(Verb::SqlSelect);
+    let decide = |environment: &str| word(&ask(&set, &agent, &target(environment), &[made.clone(), reads.clone()]));
+    assert_eq!(decide("staging"), "allow work");
+    assert_eq!(decide("production"), "review production");
+}
+
+#[test]
 fn the_strictest_operation_decides_and_requirements_add_up() {
     let set = load(RULES);
     let agent = standing(PrincipalKind::Agent, &["engineering"]);

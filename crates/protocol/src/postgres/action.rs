@@ -9,6 +9,7 @@ use model::{Format, Parameter, Purpose};
 
 use super::Frame;
 use super::message::{Bind, Message, Named, Parse};
+use super::result::FIRST_OF_OTHERS;
 
 /// Statements and portals of one session, as far as the upstream has confirmed them.
 #[derive(Debug, Default)]
@@ -26,6 +27,14 @@ pub struct Prepared {
     pub text: Arc<str>,
     /// Types of its parameters, as far as the client said.
     pub types: Arc<[u32]>,
+}
+
+impl Prepared {
+    /// Whether a parameter has a type that is not one of the server's own: making a value of it may run code.
+    #[must_use]
+    pub fn takes_own_types(&self) -> bool {
+        self.types.iter().any(|kind| *kind >= FIRST_OF_OTHERS)
+    }
 }
 
 /// A statement with its values.

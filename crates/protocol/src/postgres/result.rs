@@ -287,6 +287,8 @@ const CONDITIONS: &[(&str, &str)] = &[
     ("58030", "an error of its disk"),
 ];
 
+/// The first number that a server gives to types of others' making (`FirstNormalObjectId`).
+pub const FIRST_OF_OTHERS: u32 = 16_384;
 const TEXT: u32 = 25;
 const UNKNOWN: u32 = 705;
 const BPCHAR: u32 = 1042;

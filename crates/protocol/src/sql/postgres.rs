@@ -75,6 +75,7 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
         meaning: Meaning::default(),
         tables: Vec::new(),
         dotted: BTreeSet::new(),
+        made: BTreeSet::new(),
         budget: NODES,
         moved: false,
     };
@@ -93,6 +94,10 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
             reading.column_or_call(&name);
         }
         reading.copies(statement.stmt(), before);
+        if !matches!(statement.stmt(), Node::CreateStmt(_) | Node::IndexStmt(_)) {
+            // What was made may be gone again, or go by another name.
+            reading.made.clear();
+        }
     }
     if statements == 0 {
         reading.on_target(Verb::SqlHousekeep);
@@ -117,6 +122,8 @@ struct Reading<'k> {
     tables: Vec<&'k Table>,
     /// Names of it that stand behind a dot.
     dotted: BTreeSet<String>,
+    /// Tables that the text has just made, as they are written: the catalog knows nothing of them, or of others.
+    made: BTreeSet<(Option<String>, String)>,
     /// Nodes that may still be looked at.
     budget: usize,
     /// An earlier statement of the text may have moved the search path.

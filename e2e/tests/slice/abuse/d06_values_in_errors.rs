@@ -50,3 +50,78 @@ async fn no_error_carries_a_value() {
     assert!(!told.message().is_empty());
     verified(&gateway).await;
 }
+
+/// Statements on tables without classes, behind each of which code of others runs that says what it likes.
+const WHISPERED: [&str; 11] = [
+    "SELECT id FROM guarded LIMIT 5",
+    "INSERT INTO guarded VALUES (1)",
+    "INSERT INTO defaulted DEFAULT VALUES",
+    "INSERT INTO checked VALUES (1)",
+    "UPDATE checked SET id = 2 WHERE id = 0",
+    "INSERT INTO indexed VALUES (1)",
+    "DELETE FROM parents WHERE id = 1",
+    "INSERT INTO limited VALUES (1, NULL)",
+    "SELECT '1'::small",
+    "SELECT x FROM jsonb_to_recordset('[{\"x\": 1}]') AS t (x small)",
+    "SELECT id FROM limited WHERE several = '{1}'",
+];
+
+#[tokio::test]
+async fn what_code_behind_a_table_without_classes_says_carries_no_value() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "training").await;
+    for how in ["NOTICE", "WARNING", "EXCEPTION"] {
+        bank.execute(&WHISPERING.replace("HOW", how)).await;
+        for statement in WHISPERED {
+            let told = bank.gives(&format!("BEGIN; {statement}; ROLLBACK")).await;
+            assert!(bank.canaries.heard(told.as_bytes()).is_some(), "a dead exploit: {statement}: {told}");
+            for frames in [frame::query(statement), [frame::statement(statement, &[]), frame::sync()].concat()] {
+                ask(&gateway, &mut wire, &frames).await;
+                bank.canaries.assert_silent(statement, wire.received());
+            }
+        }
+        // A value that is of such a type by the word of the client.
+        let small = bank.number("SELECT 'small'::regtype::oid::int").await;
+        let parse = frame::parse_typed("", "SELECT $1", &[u32::try_from(small).unwrap()]);
+        let frames = [parse, frame::bind("", "", &[Some("1")]), frame::execute("", 0), frame::sync()].concat();
+        let mut direct = bank.direct().await;
+        direct.exchange(&frames).await;
+        assert!(bank.canaries.heard(direct.received()).is_some(), "a dead exploit");
+        ask(&gateway, &mut wire, &frames).await;
+        bank.canaries.assert_silent("a value", wire.received());
+    }
+    // What no code of others can have said is still told in the server's own words.
+    for lawful in ["SELECT missing FROM orders", "SET TimeZone = 'missing'"] {
+        let told = wire.query(lawful).await.refused();
+        assert!(told.message().contains("missing"), "{told}");
+    }
+    verified(&gateway).await;
+}
+
+const WHISPERING: &str = "
+    DROP TABLE IF EXISTS guarded, defaulted, checked, indexed, parents, children, limited;
+    DROP DOMAIN IF EXISTS small;
+    CREATE OR REPLACE FUNCTION tell(value int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ DECLARE e text; BEGIN
+        IF value > 0 THEN SELECT email INTO e FROM customers WHERE customers.id = 1; RAISE HOW '%', e; END IF;
+        RETURN true; END $$;
+    CREATE OR REPLACE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM tell(1); RETURN OLD; END $$;
+    CREATE TABLE guarded (id int);
+    INSERT INTO guarded VALUES (1);
+    ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE guarded FORCE ROW LEVEL SECURITY;
+    CREATE POLICY it ON guarded USING (tell(id));
+    CREATE TABLE defaulted (it bool DEFAULT tell(1));
+    CREATE TABLE checked (id int CHECK (tell(id)));
+    INSERT INTO checked VALUES (0);
+    CREATE TABLE indexed (id int);
+    CREATE INDEX ON indexed (tell(id));
+    CREATE TABLE parents (id int PRIMARY KEY);
+    CREATE TABLE children (parent int REFERENCES parents ON DELETE CASCADE);
+    CREATE TRIGGER it BEFORE DELETE ON children FOR EACH ROW EXECUTE FUNCTION told();
+    INSERT INTO parents SELECT generate_series(1, 3);
+    INSERT INTO children SELECT generate_series(1, 3);
+    CREATE DOMAIN small AS int CHECK (tell(VALUE));
+    CREATE TABLE limited (id small, several small[]);
+    INSERT INTO limited VALUES (0, '{0}');
+";

@@ -76,6 +76,8 @@ async fn the_search_path_of_another_session_changes_nothing() {
     assert_ne!(there.review, held.review);
     let shown = gateway.person("grace").review(&there).await.ok().to_string();
     assert!(shown.contains("other.effects"), "{shown}");
+    let shown = gateway.cli_as("grace", &["reviews", "show", &there.review]).await.ok().stdout;
+    assert!(shown.contains("\n  session   search_path = other, public\n"), "{shown}");
     approved(&gateway, &mut other, &there).await.ok();
     assert_eq!(bank.number("SELECT count(*) FROM other.effects").await, 1);
     assert_eq!(bank.effects("here").await, 1);

@@ -51,6 +51,32 @@ async fn a_session_that_the_server_ends_is_ended_with_its_words() {
     still_serves(&mut gateway, "a session that the server ended").await;
 }
 
+/// Outside a transaction a question of the gateway's is asked again without the session's timeout; inside, the client is
+/// told what ended it.
+#[tokio::test]
+async fn a_timeout_of_the_clients_own_does_not_pass_for_a_fault() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bank").await;
+    wire.query("SET statement_timeout = '300ms'").await.ok();
+    let mut other = Wire::open(&bank.server.superuser(&bank.name)).await;
+    let slow = "BEGIN; LOCK TABLE pg_catalog.pg_inherits";
+    other.query(slow).await.ok();
+    wire.send(&frame::query("SELECT note FROM orders WHERE id = 1")).await;
+    until("it asks again", async || bank.was_told("set_config('statement_timeout'").then_some(())).await;
+    other.query("ROLLBACK").await.ok();
+    assert_eq!(wire.answer().await.ok().texts(), ["first"]);
+    assert_eq!(wire.query("SHOW statement_timeout").await.ok().texts(), ["300ms"]);
+    wire.query("BEGIN").await.ok();
+    other.query(slow).await.ok();
+    let answer = wire.query("SELECT note FROM orders WHERE id = 2").await;
+    other.query("ROLLBACK").await.ok();
+    let refused = answer.refused_with("57014");
+    assert!(refused.message().contains("`statement_timeout`") && !refused.field('H').is_empty(), "{refused}");
+    assert_eq!(answer.status(), Some('E'));
+    wire.query("ROLLBACK").await.ok();
+    assert_eq!(wire.query("SELECT note FROM orders WHERE id = 2").await.ok().texts(), ["second"]);
+}
+
 #[tokio::test]
 async fn a_server_that_is_down_is_told_and_comes_back() {
     let (bank, mut gateway) = alone().await;

@@ -1,10 +1,11 @@
 //! What is not supported, or lifts the guard: refused with a clear error, never passed through, nobody asked; and the
 //! session goes on.
 
-use e2e::postgres::frame;
+use e2e::Site;
+use e2e::postgres::{Bank, frame};
 use e2e::shop::insert;
 
-use super::{open, refused, session};
+use super::{open, refused, serve, session};
 
 /// Each is one statement that no rule of the starter set grants, or that the gateway does not carry.
 const REFUSED: [&str; 60] = [
@@ -130,4 +131,37 @@ async fn a_cursor_shows_no_more_than_its_query() {
     wire.query("SELECT 1").await.ok();
     wire.query(&format!("DECLARE c CURSOR WITH HOLD FOR {}", insert("declared"))).await.refused();
     assert_eq!(bank.effects("declared").await, 0);
+}
+
+/// Definitions that stand on `orders`, or change what it is.
+const ON_ORDERS: [&str; 9] = [
+    "CREATE INDEX on_orders ON orders (id)",
+    "CREATE TABLE t (a int REFERENCES orders)",
+    "CREATE TABLE t (LIKE orders)",
+    "CREATE TABLE t () INHERITS (orders)",
+    "CREATE VIEW t AS SELECT id FROM orders",
+    "CREATE TABLE t AS SELECT id FROM orders",
+    "CREATE TRIGGER t AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "CREATE RULE t AS ON DELETE TO orders DO INSTEAD NOTHING",
+    "ALTER TABLE effects INHERIT orders",
+];
+
+#[tokio::test]
+async fn a_rule_about_a_table_is_asked_about_what_stands_on_it() {
+    let rules = r#"@id("agents-define") permit (principal in Group::"agents",
+            action in [Action::"configure", Action::"execute"], resource);
+        @id("orders-stay") forbid (principal, action, resource == Table::"training/public.orders");"#;
+    let (bank, gateway) = serve(Bank::open().await, |site: Site| site.with_rules(rules)).await;
+    let before = bank.everything().await;
+    let mut wire = session(&gateway, "training").await;
+    for statement in ON_ORDERS {
+        let (_, error) = refused(&mut wire, statement, &frame::query(statement)).await;
+        assert!(error.words().contains("orders-stay"), "{statement}: {error}");
+    }
+    assert_eq!(bank.everything().await, before);
+    for statement in ON_ORDERS.iter().filter(|statement| !statement.starts_with("ALTER")) {
+        wire.query(&statement.replace("orders", "customers")).await.ok();
+        bank.as_superuser("DROP TABLE IF EXISTS t").await;
+        bank.as_superuser("DROP VIEW IF EXISTS t").await;
+    }
 }

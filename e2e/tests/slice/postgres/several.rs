@@ -97,6 +97,22 @@ async fn a_gated_statement_in_a_transaction_is_refused_and_fails_it() {
     assert_eq!((bank.effects("inside").await, bank.effects("outside").await), (0, 1));
 }
 
+/// Nobody can ask the catalog in a failed transaction what stands behind the ROLLBACK.
+#[tokio::test]
+async fn what_stands_behind_a_rollback_is_told_to_come_by_itself() {
+    let (_bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bank").await;
+    wire.query("BEGIN").await.ok();
+    wire.query("SELECT 1 / 0").await.refused();
+    for text in ["ROLLBACK; SELECT 1", "ROLLBACK; SELECT note FROM orders WHERE id = 1"] {
+        let answer = wire.query(text).await;
+        assert!(answer.refused_with("25P02").field('H').contains("ROLLBACK that is sent alone"), "{text}: {answer}");
+        assert_eq!(answer.status(), Some('E'));
+    }
+    assert_eq!(wire.query("ROLLBACK").await.ok().status(), Some('I'));
+    assert_eq!(wire.query("SELECT note FROM orders WHERE id = 1").await.ok().texts(), ["first"]);
+}
+
 #[tokio::test]
 async fn psql_sees_a_refusal_in_its_transaction_and_rolls_back() {
     let (bank, gateway) = open().await;

@@ -29,8 +29,15 @@ impl Reading<'_> {
                     self.on_function(Verb::SqlEscalate, name.unwrap_or(Node::None));
                 }
             }
-            Node::CreateTrigStmt(create) => self.on_object(Verb::SqlDefineCode, create.trigname().unwrap_or("")),
-            Node::RuleStmt(create) => self.on_object(Verb::SqlDefineCode, create.rulename().unwrap_or("")),
+            Node::CreateTrigStmt(create) => {
+                self.on_object(Verb::SqlDefineCode, create.trigname().unwrap_or(""));
+                self.on_existing(Verb::SqlDefineCode, create.relation());
+                create.constrrel().into_iter().for_each(|other| self.on_existing(Verb::SqlDefineCode, Some(other)));
+            }
+            Node::RuleStmt(create) => {
+                self.on_object(Verb::SqlDefineCode, create.rulename().unwrap_or(""));
+                self.on_existing(Verb::SqlDefineCode, create.relation());
+            }
             Node::CreateEventTrigStmt(create) => self.on_object(Verb::SqlDefineCode, create.trigname().unwrap_or("")),
             Node::CreatePLangStmt(create) => self.on_object(Verb::SqlDefineCode, create.plname().unwrap_or("")),
             Node::CreateAmStmt(create) => self.on_object(Verb::SqlDefineCode, create.amname().unwrap_or("")),
@@ -113,6 +120,7 @@ impl Reading<'_> {
             Node::CreateSeqStmt(create) => self.on_relation(Verb::SqlCreate, create.sequence()),
             Node::CreateStatsStmt(create) => {
                 self.on_named(Verb::SqlCreate, create.defnames().iter().filter_map(|part| part.sval()));
+                create.relations().iter().for_each(|table| self.made_for(Verb::SqlCreate, Some(table)));
                 for element in create.exprs() {
                     match element {
                         Node::StatsElem(element) => self.visit(element.expr()),
@@ -131,6 +139,15 @@ impl Reading<'_> {
 
     fn create_table(&mut self, create: &CreateStmt, verb: Verb) {
         self.on_relation(verb, create.relation());
+        // One that may be there already is judged as what it is.
+        self.made.extend(create.relation().filter(|_| !create.if_not_exists).map(key_of));
+        // Rows of the new table are shown by these from now on.
+        for parent in create.inh_relations() {
+            match parent {
+                Node::RangeVar(parent) => self.made_for(Verb::SqlAlter, Some(parent)),
+                _ => self.unknown(),
+            }
+        }
         create.table_elts().iter().for_each(|element| self.element(element));
         create.constraints().iter().for_each(|constraint| self.constraint(constraint));
         if let Some(partition) = create.partspec() {
@@ -155,12 +172,15 @@ impl Reading<'_> {
                 }
             }
             Node::Constraint(constraint) => self.constraint(constraint),
-            Node::TableLikeClause(_) | Node::None => {}
+            Node::TableLikeClause(like) => self.made_for(Verb::SqlCreate, like.relation()),
+            Node::None => {}
             _ => self.unknown(),
         }
     }
 
     fn constraint(&mut self, constraint: &Constraint) {
+        // What others refer to cannot be removed as before.
+        constraint.pktable().into_iter().for_each(|table| self.made_for(Verb::SqlAlter, Some(table)));
         self.visit(constraint.raw_expr());
         self.visit(constraint.where_clause());
         for exclusion in constraint.exclusions() {
@@ -187,10 +207,8 @@ impl Reading<'_> {
     }
 
     fn create_index(&mut self, index: &IndexStmt) {
-        match index.idxname() {
-            Some(name) => self.on_object(Verb::SqlCreate, name),
-            None => self.on_existing(Verb::SqlCreate, index.relation()),
-        }
+        index.idxname().into_iter().for_each(|name| self.on_object(Verb::SqlCreate, name));
+        self.made_for(Verb::SqlCreate, index.relation());
         let elements = index.index_params().iter().map(|element| element.expr());
         elements.chain([index.where_clause()]).for_each(|expression| self.visit(expression));
     }
@@ -274,9 +292,13 @@ impl Reading<'_> {
                 Node::RoleSpec(_) | Node::ReplicaIdentityStmt(_) | Node::TypeName(_) => {}
                 Node::ATAlterConstraint(_) => {}
                 // A parent that rows are shown by from now on, or no longer.
-                Node::RangeVar(parent) => self.named(parent),
+                Node::RangeVar(parent) => self.on_existing(Verb::SqlAlter, Some(parent)),
                 Node::PartitionCmd(command) => {
-                    command.name().into_iter().for_each(|partition| self.named(partition));
+                    match command.name() {
+                        Some(partition) if is_table(alter.objtype) => self.on_existing(Verb::SqlAlter, Some(partition)),
+                        Some(partition) => self.on_relation(Verb::SqlAlter, Some(partition)),
+                        None => {}
+                    }
                     if let Some(bound) = command.bound() {
                         let lists = [bound.listdatums(), bound.lowerdatums(), bound.upperdatums()];
                         lists.into_iter().flat_map(|list| list.iter()).for_each(|datum| self.bound_datum(datum));
@@ -287,9 +309,12 @@ impl Reading<'_> {
         }
     }
 
-    /// A relation that is named and not touched: what it is has to be known all the same.
-    fn named(&mut self, name: &RangeVar) {
-        self.relation(name.schemaname(), name.relname().unwrap_or(""));
+    /// A relation that a new object stands on. One that the same text made is still in the making.
+    fn made_for(&mut self, verb: Verb, name: Option<&RangeVar>) {
+        match name {
+            Some(made) if self.made.contains(&key_of(made)) => self.on_relation(Verb::SqlCreate, name),
+            _ => self.on_existing(verb, name),
+        }
     }
 
     fn comment(&mut self, kind: u32, object: Node<'_>) {
@@ -335,6 +360,11 @@ impl Reading<'_> {
             None => self.on_named(Verb::SqlAlter, parts_of(object).into_iter()),
         }
     }
+}
+
+/// A relation's name as it is written, in its parts.
+fn key_of(name: &RangeVar) -> (Option<String>, String) {
+    (name.schemaname().map(str::to_owned), name.relname().unwrap_or("").to_owned())
 }
 
 /// Whether a kind of relation holds rows of its own or shows those of others.

@@ -151,6 +151,7 @@ impl Reading<'_> {
             match object {
                 Node::PublicationObjSpec(object) => {
                     if let Some(table) = object.pubtable() {
+                        self.on_existing(Verb::SqlConfigure, table.relation());
                         self.visit(table.where_clause());
                     }
                 }

@@ -12,7 +12,7 @@ use pg_raw_parse::raw::{LimitOption, SetOperation, SubLinkType};
 
 use super::block::{Block, Member, Refs, aggregates, output_refs, own_refs};
 use super::bound::short_limit;
-use super::tree::{children, is_plain};
+use super::tree::{children, hides_a_type, is_plain, is_the_servers};
 use super::{Named, Reading, dotted, functions};
 
 /// Something still to be looked into.
@@ -151,9 +151,21 @@ impl Reading<'_> {
                 self.dotted.extend(names.map(str::to_owned));
                 children(node, |child| work.push(Work::Node(child, scope.clone(), inside)));
             }
+            Node::TypeName(name) => {
+                self.meaning.names_types |= !is_the_servers(name);
+                children(node, |child| work.push(Work::Node(child, scope.clone(), inside)));
+            }
+            Node::ColumnDef(column) => {
+                let kind = column.type_name().map_or(Node::None, Node::TypeName);
+                work.push(Work::Node(kind, scope, inside));
+            }
             // A table outside FROM: what FOR UPDATE OF names is read by its FROM already.
             Node::RangeVar(_) | Node::None => {}
-            _ if is_plain(node) => children(node, |child| work.push(Work::Node(child, scope.clone(), inside))),
+            _ if is_plain(node) => {
+                // The walker does not go to their types.
+                self.meaning.names_types |= hides_a_type(node);
+                children(node, |child| work.push(Work::Node(child, scope.clone(), inside)));
+            }
             _ => self.unknown(),
         }
     }

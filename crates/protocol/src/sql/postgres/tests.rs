@@ -157,6 +157,29 @@ fn a_write_that_names_a_classified_column_copies_its_class() {
 }
 
 #[test]
+fn a_type_of_others_making_is_seen_wherever_it_is_named() {
+    for text in [
+        "SELECT id::small FROM orders",
+        "SELECT CAST('1' AS public.small)",
+        "SELECT small '1'",
+        "SELECT '{1}'::small[]",
+        "SELECT 1 FROM orders WHERE note = ANY ($1::small[])",
+        "SELECT x FROM json_to_record('{}') AS t (x small)",
+        "SELECT x FROM ROWS FROM (json_to_record('{}') AS (x small)) AS t",
+        "SELECT * FROM xmltable('/a' PASSING '<a/>' COLUMNS x small PATH 'b')",
+        "SELECT * FROM json_table('{}', '$' COLUMNS (x small PATH '$.b'))",
+        "SELECT json_value('1', '$' RETURNING small)",
+        "SELECT xmlserialize(CONTENT '<a/>' AS small)",
+        "SELECT 'text'::public.text",
+    ] {
+        assert!(read(text).unwrap().names_types, "{text}");
+    }
+    for text in ["SELECT '1'::int, '1'::pg_catalog.text[], now()::date FROM orders", "SELECT id FROM orders LIMIT 5"] {
+        assert!(!read(text).unwrap().names_types, "{text}");
+    }
+}
+
+#[test]
 fn what_psql_asks_the_catalog_is_plain_reads() {
     let texts = include_str!("../../../testdata/sql/psql.txt").split("\n\n-- ").skip(1);
     let wrong: Vec<String> = texts

@@ -2,6 +2,7 @@
 //! only these, and would panic on others; it is never let go deeper than one level.
 
 use pg_raw_parse::Node;
+use pg_raw_parse::nodes::TypeName;
 use pg_raw_parse::walk::{Recurse, walk_manual};
 
 /// Calls `each` for the direct children of an expression or clause.
@@ -128,4 +129,105 @@ const fn is_clause(node: Node<'_>) -> bool {
             | Node::JoinExpr(_)
             | Node::RangeTableSample(_)
     )
+}
+
+/// Whether a node has a type of its own that is no child of it.
+pub(super) const fn hides_a_type(node: Node<'_>) -> bool {
+    matches!(
+        node,
+        Node::RangeTableFuncCol(_)
+            | Node::XmlSerialize(_)
+            | Node::JsonTableColumn(_)
+            | Node::JsonOutput(_)
+            | Node::JsonReturning(_)
+    )
+}
+
+/// Whether a type is one that the server brings: no code of others' makes its values.
+pub(super) fn is_the_servers(name: &TypeName) -> bool {
+    let mut parts = name.names().iter().filter_map(|part| part.sval());
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("pg_catalog"), Some(_), None) => true,
+        (Some(name), None, None) => TYPES.binary_search(&name).is_ok(),
+        _ => false,
+    }
+}
+
+/// Sorted. Types of `pg_catalog` that are written without it.
+const TYPES: &[&str] = &[
+    "bit",
+    "bool",
+    "box",
+    "bpchar",
+    "bytea",
+    "char",
+    "cid",
+    "cidr",
+    "circle",
+    "date",
+    "daterange",
+    "float4",
+    "float8",
+    "inet",
+    "int2",
+    "int2vector",
+    "int4",
+    "int4range",
+    "int8",
+    "int8range",
+    "interval",
+    "json",
+    "jsonb",
+    "jsonpath",
+    "line",
+    "lseg",
+    "macaddr",
+    "macaddr8",
+    "money",
+    "name",
+    "numeric",
+    "numrange",
+    "oid",
+    "oidvector",
+    "path",
+    "pg_lsn",
+    "point",
+    "polygon",
+    "regclass",
+    "regcollation",
+    "regconfig",
+    "regdictionary",
+    "regnamespace",
+    "regoper",
+    "regoperator",
+    "regproc",
+    "regprocedure",
+    "regrole",
+    "regtype",
+    "text",
+    "tid",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "timetz",
+    "tsquery",
+    "tsrange",
+    "tstzrange",
+    "tsvector",
+    "uuid",
+    "varbit",
+    "varchar",
+    "xid",
+    "xid8",
+    "xml",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_types_are_sorted() {
+        assert!(TYPES.is_sorted());
+    }
 }

@@ -186,8 +186,10 @@ impl Reading<'_> {
                 None if on_table.contains(&drop.remove_type) => self.on_object(Verb::SqlDrop, &name),
                 None => self.on_object(Verb::SqlDrop, &joined(schema.as_deref(), &name)),
             }
-            if drop.remove_type == ObjectType::OBJECT_POLICY {
-                self.on_named_table(Verb::SqlEscalate, parts_of(object).split_last().map_or(&[], |(_, table)| table));
+            if on_table.contains(&drop.remove_type) {
+                let is_policy = drop.remove_type == ObjectType::OBJECT_POLICY;
+                let verb = if is_policy { Verb::SqlEscalate } else { Verb::SqlAlterDrop };
+                self.on_named_table(verb, parts_of(object).split_last().map_or(&[], |(_, table)| table));
             }
         }
     }
@@ -214,6 +216,11 @@ impl Reading<'_> {
     /// A relation by name, if the catalog has it.
     pub(super) fn relation(&mut self, schema: Option<&str>, name: &str) -> Option<Resource> {
         let key = (schema.map(str::to_owned), name.to_owned());
+        if self.moved && schema.is_none() {
+            // What an unqualified name means is settled only when the statement runs.
+            self.unknown();
+            return None;
+        }
         match self.known.tables.get(&key) {
             Some(Some(table)) => {
                 self.tables.push(table);

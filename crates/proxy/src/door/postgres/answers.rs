@@ -11,7 +11,7 @@ use protocol::postgres::result::{self, Fault, Field, Put};
 
 use super::conversation::{Conversation, End};
 use super::told;
-use super::turn::{Fate, Mask, Progress, Running, Secrecy, Until};
+use super::turn::{Fate, Mask, Progress, Running, Secrecy, Until, WITHHELD};
 use crate::upstream::postgres::{Failed, Piece};
 
 impl Conversation {
@@ -87,7 +87,7 @@ impl Conversation {
             b'Z' if self.turn.fate == Fate::Dropped && until != Until::Answered => return Ok(true),
             b'E' if Fault::read(frame).is_fatal && self.turn.fate == Fate::Dropped => return Err(End::UpstreamEnded),
             _ if self.turn.fate == Fate::Dropped => {}
-            b'N' if self.turn.secrecy != Secrecy::Withholds => self.pass(frame),
+            b'N' if !self.turn.withholds() => self.pass(frame),
             b'N' | b'A' => {}
             b'E' => {
                 self.handle_error(frame)?;
@@ -123,13 +123,14 @@ impl Conversation {
         if let Some(running) = self.turn.acts.get_mut(at) {
             let code = fault.condition().map_or("XX000", |(code, _)| code);
             running.progress =
-                Progress::Failed(if self.turn.ours.is_some() { "withheld".to_owned() } else { code.to_owned() });
+                Progress::Failed(if self.turn.ours.is_some() { WITHHELD.to_owned() } else { code.to_owned() });
         }
+        let withholds = self.turn.withholds();
         self.turn.fate = Fate::Failed;
         self.turn.expected.clear();
         match self.turn.ours.take() {
             Some(report) => self.client.say(&Said::Report(&report)),
-            None if self.turn.secrecy == Secrecy::Withholds => self.client.say(&Said::Report(&fault.without_data())),
+            None if withholds => self.client.say(&Said::Report(&fault.without_data())),
             None => self.pass(frame),
         }
         if fault.is_fatal { Err(End::UpstreamEnded) } else { Ok(()) }
@@ -160,7 +161,7 @@ impl Conversation {
     /// A name means another table by now than when the statement was judged: nothing of it is shown.
     fn refuse_moved(&mut self, at: usize) {
         if let Some(running) = self.turn.acts.get_mut(at) {
-            running.progress = Progress::Failed("withheld".to_owned());
+            running.progress = Progress::Failed(WITHHELD.to_owned());
         }
         self.library.forget();
         self.turn.fate = Fate::Dropped;

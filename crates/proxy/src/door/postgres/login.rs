@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use enforcement::AuthenticationFailed;
+use model::Name;
 use protocol::postgres::message::{Malformed, Opening, Report, Said, Start, take_opening, take_password};
+use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -174,10 +176,7 @@ async fn enter(
 ) -> Result<impl FnOnce(Client) -> Conversation + use<>, Refused> {
     let start = start.map_err(|malformed| told::fatal(told::VIOLATION, malformed))?;
     if protection == Protection::None {
-        let why = "this door takes a token over TLS only, and none is set up for it";
-        return Err(told::fatal("28000", why)
-            .hint("set `tls` for the target, and connect with `sslmode=verify-full`")
-            .into());
+        return Err(unprotected(door.target(), door.0.tls.as_ref()).into());
     }
     negotiate(client, &start);
     let settings = settings(&start)?;
@@ -218,6 +217,18 @@ async fn enter(
     client.flush().await?;
     let door = door.clone();
     Ok(move |client| Conversation::new(door, client, (upstream, stoppable), (session, library)))
+}
+
+/// From another machine a token comes over TLS or not at all.
+fn unprotected(target: &Name, certificate: Option<&Arc<ServerConfig>>) -> Report {
+    if certificate.is_some() {
+        return told::fatal("28000", "this door takes a token over TLS only, and the connection has none")
+            .hint("connect with `sslmode=verify-full`");
+    }
+    let what = format!(
+        "an administrator sets `tls = {{ certificate = \"…\", key = \"…\" }}` for target `{target}` in countersign.toml"
+    );
+    told::fatal("28000", "this door takes a token over TLS only, and has no certificate to offer").hint(what)
 }
 
 /// A later minor version, or options of it, are answered with what is spoken here.
@@ -294,3 +305,17 @@ fn not_authenticated(failed: &AuthenticationFailed) -> Report {
 const LONGEST_TIMEOUT: u32 = 86_400_000;
 /// The longest that a login may take.
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_without_tls_is_told_what_to_set() {
+        let told = unprotected(&"shop".parse().unwrap(), None);
+        assert_eq!(told.code, "28000");
+        for words in ["`tls = {", "`shop`", "countersign.toml"] {
+            assert!(told.hint.contains(words), "{told:?}");
+        }
+    }
+}

@@ -23,6 +23,8 @@ pub(super) struct Reading {
     pub(super) is_plain: bool,
     /// It may read classified columns: a table that has some, or code that nobody looks into.
     pub(super) may_show_classes: bool,
+    /// Whose words its errors and notices are.
+    pub(super) words: Words,
     /// Classes whose values it may store where they have none.
     pub(super) copied: BTreeSet<DataClass>,
     /// It may drop prepared statements, or put others in their place.
@@ -36,6 +38,15 @@ pub(super) struct Reading {
     pub(super) columns_alone: AtomicBool,
     /// What of it the door cannot carry.
     pub(super) unsupported: Option<&'static str>,
+}
+
+/// Who speaks when a statement fails, or while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    /// The server itself, of nothing that has classes.
+    TheServers,
+    /// Perhaps code that others wrote, or the server of values that have classes.
+    Anybodys,
 }
 
 /// Statements and the catalog they were read by.
@@ -57,6 +68,13 @@ pub(super) enum Unread {
 impl From<Failed> for Unread {
     fn from(failed: Failed) -> Self {
         match failed {
+            Failed::Refused(code) if code == told::CANCELLED => Self::Told(
+                told::error(
+                    told::CANCELLED,
+                    "the catalog could not be asked: the session's `statement_timeout`, or a cancel, ended the question",
+                )
+                .hint("set `statement_timeout` higher, or run it outside a transaction"),
+            ),
             Failed::Refused(code) => Self::Told(
                 told::error(
                     told::INSUFFICIENT_PRIVILEGE,
@@ -170,13 +188,19 @@ impl Reading {
             () if meaning.prepares => Some("PREPARE as a statement; prepare with the protocol's own Parse"),
             () => None,
         };
-        let is_plain = verbs.iter().all(|verb| verb.is_plain_read());
         let statement = Statement { text: text.to_owned(), operations: meaning.operations, bound: meaning.bound };
+        let is_plain = verbs.iter().all(|verb| verb.is_plain_read());
+        let may_show_classes = !meaning.classified.is_empty() || statement.operations.iter().any(is_opaque);
+        let runs_nothing = verbs.iter().all(|verb| verb.is_plain_read() || *verb == Verb::SqlSet);
+        let may_convert = meaning.names_types || origins.has_own_types();
+        let may_be_others = !runs_nothing || may_show_classes || may_convert;
+        let words = if may_be_others { Words::Anybodys } else { Words::TheServers };
         Self {
             digest: statement.digest(),
             is_plain,
-            moves_prepared: !is_plain || meaning.deallocates,
-            may_show_classes: !meaning.classified.is_empty() || statement.operations.iter().any(is_opaque),
+            moves_prepared: !is_plain || meaning.deallocates || may_convert,
+            may_show_classes,
+            words,
             statement: Arc::new(statement),
             copied: meaning.copied,
             moves_state: verbs.iter().any(|verb| moves_state(*verb)),
@@ -229,9 +253,11 @@ const fn moves_state(verb: Verb) -> bool {
     )
 }
 
-/// The server's own words for a statement in a failed transaction.
+/// The server's own words for a statement in a failed transaction. There the catalog cannot be asked what stands behind a
+/// ROLLBACK.
 pub(super) fn failed_transaction() -> Report {
     told::error(told::FAILED, "current transaction is aborted, commands ignored until end of transaction block")
+        .hint("end it with a ROLLBACK that is sent alone; what stands behind one in the same text is not looked at")
 }
 
 /// The state of the session, as it was asked for last.

@@ -12,8 +12,9 @@ use protocol::postgres::result::Status;
 
 use super::answers::changed;
 use super::conversation::{Conversation, End};
+use super::reading::Words;
 use super::told;
-use super::turn::{Closing, Ending, Expected, Fate, Going, Implicit, Mask, Progress, Secrecy, Turn, Until};
+use super::turn::{Closing, Ending, Expected, Fate, Going, Implicit, Mask, Progress, Secrecy, Turn, Until, WITHHELD};
 use crate::upstream::postgres::{Courtesy, Rest, Underway};
 
 impl Conversation {
@@ -33,10 +34,10 @@ impl Conversation {
     /// Sends what was cleared, passes the answers on, and records how each action ended when its pipeline has.
     pub(super) async fn forward(&mut self, going: Vec<Going>, closing: Closing) -> Result<(), End> {
         let hidden = self.session.hidden_classes();
-        let shows = |step: &Going| matches!(step, Going::Act(running) if running.reading.may_show_classes);
+        let may_tell = |step: &Going| matches!(step, Going::Act(running) if running.words == Words::Anybodys);
         if hidden.is_empty() {
             self.turn.secrecy = Secrecy::Open;
-        } else if going.iter().any(shows) || self.upstream.status != Status::Idle {
+        } else if going.iter().any(may_tell) || self.upstream.status != Status::Idle {
             self.turn.secrecy = Secrecy::Withholds;
         } else {
             // What an earlier part of the pipeline may show, a later error may.
@@ -78,7 +79,7 @@ impl Conversation {
         let status = self.upstream.status;
         let acts = std::mem::take(&mut self.turn.acts);
         let failed = self.turn.fate.is_failed();
-        if acts.iter().any(|act| act.reading.moves_prepared) {
+        if acts.iter().any(|act| act.moves_prepared) {
             // So does the end of a pipeline; a Flush may have had questions asked before it.
             self.upstream.forget_questions();
         }
@@ -117,7 +118,7 @@ impl Conversation {
                         self.turn.secrecy != Secrecy::Open && running.shows_rows() && running.is_described_first();
                     // The end of a transaction runs what was deferred to it.
                     let defers = running.reading.controls_transaction() && self.state.may_move_back();
-                    if running.reading.moves_prepared || defers {
+                    if running.moves_prepared || defers {
                         self.upstream.forget_questions();
                     }
                     self.turn.acts.push(*running);
@@ -221,7 +222,7 @@ impl Conversation {
     /// The client of a Query is told why nothing ran.
     async fn withhold(&mut self, report: Report) -> Result<(), End> {
         if let Some(running) = self.turn.acts.last_mut() {
-            running.progress = Progress::Failed("withheld".to_owned());
+            running.progress = Progress::Failed(WITHHELD.to_owned());
         }
         if self.upstream.status == Status::Open {
             self.upstream.fail().await?;

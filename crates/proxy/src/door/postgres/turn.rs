@@ -12,7 +12,7 @@ use protocol::postgres::action::{Act, Housekeeping, Reply};
 use protocol::postgres::message::Report;
 use protocol::postgres::result::{self, Field};
 
-use super::reading::Reading;
+use super::reading::{Reading, Words};
 
 /// A step of a pipeline that nothing stands in the way of any more.
 pub(super) enum Going {
@@ -31,6 +31,10 @@ pub(super) struct Running {
     pub(super) replies: Vec<Reply>,
     /// It only goes on with a portal of before, which was judged by what names meant then.
     pub(super) goes_on: bool,
+    /// Whose words its errors and notices are.
+    pub(super) words: Words,
+    /// It may drop prepared statements, or put others in their place.
+    pub(super) moves_prepared: bool,
     /// Until it is sent.
     pub(super) clearance: Option<Clearance>,
     pub(super) run: Option<RunId>,
@@ -49,7 +53,11 @@ pub(super) enum Progress {
 
 impl Running {
     pub(super) fn new(act: Act, reading: Arc<Reading>, clearance: Clearance) -> Self {
+        let takes_own_types = act.statement.takes_own_types();
+        let may_be_others = act.goes_on() || takes_own_types;
         Self {
+            words: if may_be_others { Words::Anybodys } else { reading.words },
+            moves_prepared: reading.moves_prepared || takes_own_types,
             reading,
             goes_on: act.goes_on(),
             purpose: act.purpose,
@@ -150,6 +158,18 @@ pub(super) struct Turn {
     pub(super) client_gone: bool,
 }
 
+impl Turn {
+    /// Whether the upstream's words are not for this actor now. What is described by a name of before was not read for this
+    /// pipeline.
+    pub(super) fn withholds(&self) -> bool {
+        match self.secrecy {
+            Secrecy::Open => false,
+            Secrecy::Checks => self.expected.front().is_some_and(|expected| expected.act.is_none()),
+            Secrecy::Withholds => true,
+        }
+    }
+}
+
 /// How a pipeline goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Fate {
@@ -173,7 +193,7 @@ pub(super) enum Secrecy {
     /// Everything: this actor may see all of the target.
     #[default]
     Open,
-    /// Rows whose columns are checked, and texts.
+    /// Rows whose columns are checked, and texts: no code runs that others wrote.
     Checks,
     /// Rows that are masked; no texts, for they may hold what this actor may not see.
     Withholds,
@@ -213,3 +233,6 @@ pub(super) enum Until {
     /// ReadyForQuery.
     Ready,
 }
+
+/// How a run ended whose answer was not shown.
+pub(super) const WITHHELD: &str = "withheld";

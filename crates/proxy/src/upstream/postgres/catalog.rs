@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use model::{Bound, DataClass, Provenance, SessionState, Target, sha256};
-use protocol::postgres::result::Field;
+use protocol::postgres::result::{FIRST_OF_OTHERS, Field};
 use protocol::sql::Table;
 use protocol::sql::postgres::{CatalogQuestion, Functions, Known};
 use tokio::time::Instant;
@@ -17,14 +17,23 @@ use super::{Connection, Failed};
 #[derive(Debug)]
 pub struct Catalog {
     known: Known,
-    /// Columns of relations, by the relation's identity.
-    columns: HashMap<String, (u32, HashMap<i16, Provenance>)>,
+    /// Relations by their identity.
+    relations: HashMap<String, Relation>,
     asked_at: Instant,
+}
+
+/// What of a relation the classifier does not ask for.
+#[derive(Debug, Clone)]
+struct Relation {
+    number: u32,
+    columns: HashMap<i16, Provenance>,
+    /// A column's type is not one of the server's own: making a value of it may run code.
+    has_own_types: bool,
 }
 
 impl Default for Catalog {
     fn default() -> Self {
-        Self { known: Known::default(), columns: HashMap::new(), asked_at: Instant::now() }
+        Self { known: Known::default(), relations: HashMap::new(), asked_at: Instant::now() }
     }
 }
 
@@ -205,7 +214,9 @@ impl Catalog {
         let triggers = code.iter().map(|row| text(row, 1)).filter(|name| !matches!(*name, "_RETURN" | "policy"));
         let identity = format!("oid {number} xmin {} {}", text(relation, 5), short_hash(&version));
         if let Ok(number) = number.parse() {
-            self.columns.insert(identity.clone(), (number, origins));
+            let is_own = |row: &Row| text(row, 3).parse().map_or(true, |kind: u32| kind >= FIRST_OF_OTHERS);
+            let has_own_types = columns.iter().any(is_own);
+            self.relations.insert(identity.clone(), Relation { number, columns: origins, has_own_types });
         }
         Table {
             schema: schema.to_owned(),
@@ -222,14 +233,20 @@ impl Catalog {
     /// The columns of the relations that a statement was read by.
     #[must_use]
     pub fn origins(&self, bound: &[Bound]) -> Origins {
-        let of_relation = |bound: &Bound| self.columns.get(&bound.identity).cloned();
-        Origins(bound.iter().filter_map(of_relation).collect())
+        let relations: Vec<&Relation> = bound.iter().filter_map(|bound| self.relations.get(&bound.identity)).collect();
+        Origins {
+            has_own_types: relations.iter().any(|relation| relation.has_own_types),
+            columns: relations.into_iter().map(|relation| (relation.number, relation.columns.clone())).collect(),
+        }
     }
 }
 
 /// Columns of the relations that one statement was read by: where they come from.
 #[derive(Debug, Default)]
-pub struct Origins(HashMap<u32, HashMap<i16, Provenance>>);
+pub struct Origins {
+    columns: HashMap<u32, HashMap<i16, Provenance>>,
+    has_own_types: bool,
+}
 
 impl Origins {
     /// Where the columns of a result come from.
@@ -241,11 +258,17 @@ impl Origins {
     /// Whether each of these columns is computed, or one of a relation of the statement.
     #[must_use]
     pub fn knows_all(&self, fields: &[Field]) -> bool {
-        fields.iter().all(|field| field.table == 0 || self.0.contains_key(&field.table))
+        fields.iter().all(|field| field.table == 0 || self.columns.contains_key(&field.table))
+    }
+
+    /// Whether a column of theirs has a type that is not one of the server's own.
+    #[must_use]
+    pub const fn has_own_types(&self) -> bool {
+        self.has_own_types
     }
 
     fn column(&self, field: &Field) -> Option<Provenance> {
-        let columns = self.0.get(&field.table)?;
+        let columns = self.columns.get(&field.table)?;
         // System columns hold no data; number 0 is the whole row.
         if field.column < 0 { Some(Provenance::Clean) } else { columns.get(&field.column).cloned() }
     }

@@ -11,7 +11,7 @@ use postgres_protocol::IsNull;
 use postgres_protocol::message::frontend;
 use protocol::postgres::action::{Housekeeping, RESERVED as NAME};
 use protocol::postgres::message::Named;
-use protocol::postgres::result::{self, Fault};
+use protocol::postgres::result::{self, Fault, Status};
 
 use super::{Connection, Failed, Underway};
 
@@ -44,6 +44,8 @@ pub(super) type Row = Vec<Option<String>>;
 pub(crate) enum Question {
     /// One setting of the session. SHOW takes no snapshot, so that SET TRANSACTION stays possible.
     Setting(&'static str),
+    /// The session's own `statement_timeout` is not for the questions behind this one, up to the end of their transaction.
+    Patience,
     /// Plans made under other meanings of names are forgotten.
     DiscardPlans,
     /// What names mean: place, number, schema, name, kind, version, row policies, rows.
@@ -64,6 +66,7 @@ impl Question {
     const fn text(self) -> &'static str {
         match self {
             Self::Setting(show) => show,
+            Self::Patience => "SELECT pg_catalog.set_config('statement_timeout', '0', true)",
             Self::DiscardPlans => "DISCARD PLANS",
             Self::Relations => RELATIONS,
             Self::Columns => COLUMNS,
@@ -78,6 +81,7 @@ impl Question {
     fn name(self) -> String {
         let word = match self {
             Self::Setting(show) => show,
+            Self::Patience => "patience",
             Self::DiscardPlans => "plans",
             Self::Relations => "relations",
             Self::Columns => "columns",
@@ -93,7 +97,12 @@ impl Question {
     const fn kind(self) -> u32 {
         match self {
             Self::Columns | Self::Code | Self::Kin => OID_ARRAY,
-            Self::Setting(_) | Self::DiscardPlans | Self::Relations | Self::Functions | Self::Operators => TEXT_ARRAY,
+            Self::Setting(_)
+            | Self::Patience
+            | Self::DiscardPlans
+            | Self::Relations
+            | Self::Functions
+            | Self::Operators => TEXT_ARRAY,
         }
     }
 }
@@ -143,8 +152,22 @@ impl Connection {
         self.prepared.clear();
     }
 
-    /// Asks, all in one go, and returns the rows of each answer.
+    /// Asks, all in one go, and returns the rows of each answer. What the session's own `statement_timeout`, or a late
+    /// cancel, ended outside a transaction is asked once more without the timeout.
     pub(super) async fn ask(&mut self, questions: &[(Question, Vec<List>)]) -> Result<Vec<Vec<Row>>, Failed> {
+        match self.ask_once(questions).await {
+            Err(Failed::Refused(code))
+                if code == CANCELLED && self.status == Status::Idle && self.pipeline == Underway::Nothing =>
+            {
+                let patient: Vec<_> =
+                    [(Question::Patience, Vec::new())].into_iter().chain(questions.iter().cloned()).collect();
+                Ok(self.ask_once(&patient).await?.into_iter().skip(1).collect())
+            }
+            asked => asked,
+        }
+    }
+
+    async fn ask_once(&mut self, questions: &[(Question, Vec<List>)]) -> Result<Vec<Vec<Row>>, Failed> {
         // In a pipeline under way, a Sync would commit what the client has not ended.
         let in_pipeline = self.pipeline != Underway::Nothing;
         let mut parsed: VecDeque<Question> = VecDeque::new();
@@ -234,6 +257,8 @@ fn array(list: &List) -> String {
     text
 }
 
+/// `query_canceled`: by a client, or by a timeout.
+const CANCELLED: &str = "57014";
 /// Rows of all answers of one asking.
 const ROWS: usize = 100_000;
 const TEXT_ARRAY: u32 = 1009;
