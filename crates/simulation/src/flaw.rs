@@ -22,8 +22,6 @@ pub enum Flaw {
     SameEpoch,
     /// Records of one review and their changes go in any order.
     NoOrder,
-    /// Who moves on to another review keeps the lock of the first.
-    OtherLock,
     /// A change that the store did not take is forgotten until the next start.
     ForgetUnapplied,
     /// The cursor passes records whose changes are not applied.
@@ -44,7 +42,7 @@ pub enum Flaw {
 
 impl Flaw {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::ForwardBeforeDurable,
         Self::OpenBeforeWritten,
         Self::ApplyTwice,
@@ -53,7 +51,6 @@ impl Flaw {
         Self::ForgetRevocation,
         Self::SameEpoch,
         Self::NoOrder,
-        Self::OtherLock,
         Self::ForgetUnapplied,
         Self::CursorRunsAhead,
         Self::RunAgain,
@@ -73,9 +70,7 @@ impl Flaw {
             Self::CountLineage | Self::ForgetRevocation | Self::SameEpoch => Law::Quorum,
             Self::ForgetEnds => Law::Story,
             Self::BlindDoor | Self::OtherBytes => Law::AsApproved,
-            Self::ApplyTwice | Self::NoOrder | Self::OtherLock | Self::ForgetUnapplied | Self::CursorRunsAhead => {
-                Law::LogIsTruth
-            }
+            Self::ApplyTwice | Self::NoOrder | Self::ForgetUnapplied | Self::CursorRunsAhead => Law::LogIsTruth,
             Self::LyingDisk | Self::KeepTornEnd => Law::AppendOnly,
             Self::TrustUnsynced => Law::Starts,
         }

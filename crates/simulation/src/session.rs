@@ -259,8 +259,7 @@ impl Session {
     /// Takes the lock of the review at stake, if there is one and it is not held yet.
     async fn settle_alone(&mut self) -> Result<(), String> {
         let Some(review) = self.passage.at_stake() else { return Ok(()) };
-        let keeps = |lock: &Lock| lock.is_of(review) || self.node.ground.has(Flaw::OtherLock);
-        if !self.settling.as_ref().is_some_and(keeps) {
+        if !self.settling.as_ref().is_some_and(|lock| lock.is_of(review)) {
             // One at a time: whoever holds a lock waits for no other.
             self.settling = None;
             self.settling = Some(self.node.lock(review).await?);
@@ -280,15 +279,11 @@ impl Session {
                 node.ground.tell(|| format!("{why}: {}", brief(change)));
                 // Whether the change is in force is not known: the cursor stays below it, and the next start replays it.
                 self.flight = None;
-                if !is_claim(change) {
+                if !change.is_claim() {
                     node.owe(change, self.last_record);
                 }
                 self.passage.handle_unwritable(&why);
             }
         }
     }
-}
-
-fn is_claim(change: &Change) -> bool {
-    matches!(change, Change::AdvanceReview { state, .. } if matches!(state.phase, Phase::Claimed { .. }))
 }

@@ -32,11 +32,17 @@ fn no_seed_breaks_a_law() {
 }
 
 #[test]
+fn a_seed_is_the_whole_story() {
+    let play = || simulate(1, STEPS, None, false).tally;
+    assert_eq!(play(), play());
+}
+
+#[test]
 fn each_flaw_is_caught_under_some_seed() {
     let missed = Mutex::new(Vec::new());
     each_seed(Flaw::ALL.len() as u64, |number| {
         let flaw = Flaw::ALL[usize::try_from(number).unwrap()];
-        let caught = (0..3 * SEEDS).find_map(|seed| {
+        let caught = (first(flaw)..first(flaw) + 3 * SEEDS).find_map(|seed| {
             let broken = simulate(seed, STEPS, Some(flaw), false).broken;
             broken.map(|(step, broken)| (seed, step, broken)).filter(|(.., broken)| broken.law == flaw.breaks())
         });
@@ -46,7 +52,20 @@ fn each_flaw_is_caught_under_some_seed() {
         }
     });
     let missed = missed.into_inner().unwrap();
-    assert!(missed.is_empty(), "not caught under {SEEDS} seeds: {missed:?}");
+    assert!(missed.is_empty(), "not caught under {} seeds: {missed:?}", 3 * SEEDS);
+}
+
+/// Where to begin, to be done soon: the seed that caught it last.
+fn first(flaw: Flaw) -> u64 {
+    match flaw {
+        Flaw::ForgetUnapplied => 35,
+        Flaw::TrustUnsynced => 23,
+        Flaw::BlindDoor => 9,
+        Flaw::CursorRunsAhead => 8,
+        Flaw::LyingDisk => 7,
+        Flaw::ApplyTwice | Flaw::ForgetRevocation => 5,
+        _ => 0,
+    }
 }
 
 fn given() -> Option<u64> {
@@ -56,7 +75,7 @@ fn given() -> Option<u64> {
 /// Plays the seeds on two threads.
 fn each_seed(seeds: u64, play: impl Fn(u64) + Sync) {
     std::thread::scope(|scope| {
-        for first in 0..2 {
+        for first in 0..2_u64 {
             let play = &play;
             scope.spawn(move || (first..seeds).step_by(2).for_each(play));
         }
@@ -65,4 +84,26 @@ fn each_seed(seeds: u64, play: impl Fn(u64) + Sync) {
 
 const SEEDS: u64 = 60;
 const STEPS: usize = 1200;
-const HAPPENS: [&str; 0] = [];
+/// A simulation in which these never happen proves little.
+const HAPPENS: [&str; 20] = [
+    "came too late",
+    "claim without run",
+    "ended expired",
+    "ended lapsed",
+    "ended withdrawn",
+    "failed",
+    "killed",
+    "older store",
+    "power lost",
+    "presenter",
+    "ran",
+    "ran after review",
+    "refused Denied",
+    "refused Drifted",
+    "refused Expired",
+    "refused Lapsed",
+    "refused Rejected",
+    "refused Withdrawn",
+    "succeeded",
+    "uncertain",
+];
