@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use model::{Digest, GroupName, Name, Principal, PrincipalId, PrincipalKind, ReviewId, Run, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Review, ReviewState};
+use crate::{Phase, Review, ReviewState};
 
 /// One change of state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,14 @@ pub enum Change {
         /// How.
         directory: DirectoryChange,
     },
+}
+
+impl Change {
+    /// Whether it is a claim: the one change that is stored before it is recorded.
+    #[must_use]
+    pub fn is_claim(&self) -> bool {
+        matches!(self, Self::AdvanceReview { state, .. } if matches!(state.phase, Phase::Claimed { .. }))
+    }
 }
 
 /// A change of the directory.

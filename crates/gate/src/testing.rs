@@ -315,7 +315,7 @@ impl World {
             Step::Record(entry, need) => self.record(&entry, need),
             Step::Persist(change) => {
                 self.waits();
-                if !is_claim(&change) {
+                if !change.is_claim() {
                     assert_eq!(self.log.2.synced(), self.records.len() as u64, "applied before it is durable");
                     assert_eq!(self.change.take(), Some(json!(change)), "recorded as another change");
                 }
@@ -505,10 +505,6 @@ pub(crate) const OPENING: [&str; 4] = ["refresh opening", "record review-opened"
 
 fn session(number: u8, facts: Fresh) -> Passage {
     Passage::new(Journal::new(SessionId::from_random([number; 16]), [number; 32]), node(1), facts)
-}
-
-fn is_claim(change: &Change) -> bool {
-    matches!(change, Change::AdvanceReview { state, .. } if matches!(state.phase, Phase::Claimed { .. }))
 }
 
 fn word(step: &Step) -> String {

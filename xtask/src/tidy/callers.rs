@@ -25,6 +25,7 @@ const FENCES: &[Fence] = &[
             "crates/enforcement/src/writer.rs",
             "crates/enforcement/src/writer_",
             "crates/enforcement/src/writer/",
+            "crates/simulation/",
         ],
         why: "only the log's one writer knows what is durable",
     },

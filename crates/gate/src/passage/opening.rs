@@ -123,14 +123,16 @@ impl Passage {
     pub(super) fn open(
         &mut self,
         presented: Box<Presented>,
-        (mut requirements, digest): (Vec<Requirement>, Digest),
+        (mut requirements, before): (Vec<Requirement>, Digest),
         found: Found,
         now: Timestamp,
     ) {
-        // The facts may have changed since the decision: what holds now is what is asked.
+        // The facts may have changed since the decision: what holds now is what is asked, and is another action if the
+        // target or the lineage is another.
         let decision = self.bearing.decide(&presented.statement.operations, now);
+        let digest = self.digest(&presented);
         match &decision {
-            Decision::Review(asked, _) if groups_of(asked) != groups_of(&requirements) => {
+            Decision::Review(asked, _) if digest != before || groups_of(asked) != groups_of(&requirements) => {
                 let (asked, groups) = (asked.clone(), groups_of(asked));
                 let state = State::Opening(presented, asked, digest);
                 return self.refresh(state, Refresh::Opening { digest, groups });

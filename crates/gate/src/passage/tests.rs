@@ -738,6 +738,22 @@ fn a_group_asked_only_by_the_fresh_rules_is_looked_up() {
 }
 
 #[test]
+fn a_review_opened_on_a_target_that_changed_meanwhile_has_the_digest_of_its_own_action() {
+    let mut world = World::new();
+    world.present(change());
+    let mut moved = target();
+    moved.version = TargetVersion(sha256(&[b"elsewhere"]));
+    world.facts.target = Arc::new(moved);
+    world.moved_on();
+    let mut story = vec!["refresh opening"];
+    story.extend(OPENING);
+    assert_eq!(world.story(), story);
+    assert_eq!(world.review().case.digest, world.review().case.action.digest());
+    world.say(1, VerdictKind::Approve);
+    assert_eq!(world.wake(), RELEASE);
+}
+
+#[test]
 fn a_drift_is_named_when_a_name_was_added() {
     let mut world = World::approved();
     let mut bound = change().statement.bound.clone();
