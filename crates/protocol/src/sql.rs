@@ -67,12 +67,22 @@ pub struct Meaning {
     pub compound: bool,
     /// How many statements the text holds.
     pub statements: usize,
-    /// Whether a statement gives another one a name for later texts.
-    pub prepares: bool,
-    /// A statement of it drops prepared ones, by SQL.
-    pub deallocates: bool,
+    /// What it does to prepared statements, by SQL.
+    pub prepared: Prepared,
     /// How many values its placeholders take.
     pub placeholders: usize,
+}
+
+/// What a text does to the session's prepared statements, the furthest of its statements.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Prepared {
+    /// Nothing.
+    #[default]
+    Kept,
+    /// Some are dropped.
+    Dropped,
+    /// A statement is given a name for later texts.
+    Made,
 }
 
 /// The text cannot be read as statements of the dialect: it is refused before policy is asked.

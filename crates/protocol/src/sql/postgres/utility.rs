@@ -9,6 +9,7 @@ use pg_raw_parse::nodes::{
 use pg_raw_parse::raw::{DiscardMode, ObjectType, TransactionStmtKind, VariableSetKind};
 
 use super::{Named, Reading, full_name};
+use crate::sql::Prepared;
 
 impl Reading<'_> {
     /// One statement, whole.
@@ -19,7 +20,7 @@ impl Reading<'_> {
             Node::None => self.on_target(Verb::SqlHousekeep),
             Node::ExplainStmt(explain) => self.explain(explain),
             Node::PrepareStmt(prepare) => {
-                self.meaning.prepares = true;
+                self.meaning.prepared = Prepared::Made;
                 self.statement_inside(prepare.query());
             }
             Node::DeclareCursorStmt(declare) => self.statement_inside(declare.query()),
@@ -37,7 +38,7 @@ impl Reading<'_> {
                 _ => Verb::SqlConfigure,
             }),
             Node::DeallocateStmt(_) => {
-                self.meaning.deallocates = true;
+                self.meaning.prepared = self.meaning.prepared.max(Prepared::Dropped);
                 self.on_target(Verb::SqlHousekeep);
             }
             Node::ClosePortalStmt(_) | Node::ConstraintsSetStmt(_) => {

@@ -279,7 +279,7 @@ impl Conversation {
         }
         let obstacle = self.obstacle(&reading, before);
         before.moved |= act.purpose == Purpose::Run
-            && (reading.moves_state || (reading.keeps_house() && self.state.may_move_back()));
+            && (reading.moves_state() || (reading.keeps_house() && self.state.may_move_back()));
         let mut copies = match copies::hidden(&mut self.session, &reading.copied).await {
             Ok(copies) => copies,
             Err(refusal) => return Ok(self.refused(&refusal)),

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use model::{DataClass, Digest, Operation, SessionId, SessionState, Statement, Target, Verb};
 use protocol::postgres::message::Report;
 use protocol::postgres::result::Status;
-use protocol::sql::Meaning;
 use protocol::sql::postgres::{Classified, classify};
+use protocol::sql::{Meaning, Prepared};
 
 use super::told;
 use crate::upstream::postgres::{Catalog, Connection, Failed, Origins};
@@ -29,8 +29,6 @@ pub(super) struct Reading {
     pub(super) copied: BTreeSet<DataClass>,
     /// It may drop prepared statements, or put others in their place.
     pub(super) moves_prepared: bool,
-    /// It may move settings, roles, or what names mean.
-    pub(super) moves_state: bool,
     /// Columns of the relations that it was read by.
     pub(super) origins: Arc<Origins>,
     pub(super) statements: usize,
@@ -173,6 +171,11 @@ impl Reading {
         self.statement.operations.iter().any(|operation| operation.verb == Verb::SqlHousekeep)
     }
 
+    /// Whether it may move settings, roles, or what names mean.
+    pub(super) fn moves_state(&self) -> bool {
+        self.statement.operations.iter().any(|operation| moves_state(operation.verb))
+    }
+
     /// Whether it only begins, ends or keeps house.
     pub(super) fn keeps_house(&self) -> bool {
         self.statement.operations.iter().all(|operation| operation.verb == Verb::SqlHousekeep)
@@ -185,7 +188,9 @@ impl Reading {
                 Some("COPY; read with SELECT, write with INSERT")
             }
             () if verbs.contains(&Verb::SqlListen) => Some("LISTEN"),
-            () if meaning.prepares => Some("PREPARE as a statement; prepare with the protocol's own Parse"),
+            () if meaning.prepared == Prepared::Made => {
+                Some("PREPARE as a statement; prepare with the protocol's own Parse")
+            }
             () => None,
         };
         let statement = Statement { text: text.to_owned(), operations: meaning.operations, bound: meaning.bound };
@@ -198,12 +203,11 @@ impl Reading {
         Self {
             digest: statement.digest(),
             is_plain,
-            moves_prepared: !is_plain || meaning.deallocates || may_convert,
+            moves_prepared: !is_plain || meaning.prepared != Prepared::Kept || may_convert,
             may_show_classes,
             words,
             statement: Arc::new(statement),
             copied: meaning.copied,
-            moves_state: verbs.iter().any(|verb| moves_state(*verb)),
             origins: Arc::new(origins),
             statements: meaning.statements,
             columns_alone: AtomicBool::new(false),
