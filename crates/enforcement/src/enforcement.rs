@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::follower::{Progress, follow_search, follow_tree};
 use crate::log::{LogError, LogFiles, make_private};
-use crate::settle::STRIPES;
+use crate::settle::{STRIPES, Stripe};
 use crate::waker::Waker;
 use crate::writer::{self, Recorder};
 
@@ -86,8 +86,8 @@ pub(crate) struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) id: SessionId,
     pub(crate) waker: Waker,
-    pub(crate) settling: Vec<Arc<tokio::sync::Mutex<()>>>,
-    pub(crate) last_stripe: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) settling: Vec<Arc<Stripe>>,
+    pub(crate) last_stripe: Arc<Stripe>,
     /// Work that goes on when whoever asked for it has gone.
     work: Mutex<JoinSet<()>>,
     pub(crate) passphrases: Semaphore,
@@ -383,7 +383,9 @@ impl Enforcement {
     pub(crate) async fn change(&self, entry: Entry, change: &Change) -> Result<Applied, Unapplied> {
         let flight = self.take_off();
         let recorded = self.record(entry).await?;
-        let applied = self.0.store.apply(change, recorded.index()).await?;
+        let record = recorded.index();
+        let applied = self.0.store.apply(change, record).await;
+        let applied = applied.map_err(|error| Unapplied::Store { error, record })?;
         flight.land();
         Ok(applied)
     }
@@ -475,8 +477,12 @@ pub struct Cut;
 pub(crate) enum Unapplied {
     #[error(transparent)]
     Unwritable(#[from] Unwritable),
-    #[error(transparent)]
-    Store(#[from] store::StoreError),
+    #[error("{error}")]
+    Store {
+        error: store::StoreError,
+        /// The record of the change.
+        record: u64,
+    },
 }
 
 /// Holds the cursor below a record whose change is not applied yet. One that never lands holds it until the next start,

@@ -161,8 +161,9 @@ impl LogFiles {
         let cut = files.io(RECORDS, tail.records.metadata())?.len() - length;
         if cut > 0 {
             files.io(RECORDS, tail.records.set_len(length))?;
-            files.io(RECORDS, tail.records.sync_all())?;
         }
+        // What a killed gateway had written counts as durable from here on: the store will name it.
+        files.io(RECORDS, tail.records.sync_all())?;
         let last_time = files.read(size.saturating_sub(1))?.and_then(|record| Committed::parse(&record.leaf).ok());
         let last_time = Timestamp::from_millis(last_time.map_or(0, |leaf| leaf.number("t")));
         Ok(OpenedLog { records: tail.records, tree: tail.tree, files, length, checkpoint, last_time, cut, lock })

@@ -13,6 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::Enforcement;
 use crate::enforcement::Flight;
+use crate::settle::Recorded;
 
 /// One authenticated connection of an actor to a target.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub struct Session {
     last_record: u64,
     flight: Option<Flight>,
     /// Held from the record of a review's change until the store has it.
-    settling: Option<OwnedMutexGuard<()>>,
+    settling: Option<(ReviewId, OwnedMutexGuard<Recorded>)>,
     counts: Counts,
     /// Classes that the actor may not see: under which epoch, and when that was decided.
     hidden: Option<(Arc<BTreeSet<DataClass>>, gate::Epoch, Timestamp)>,
@@ -278,7 +279,7 @@ impl Session {
                 Step::Record(entry, need) => {
                     if let Err(error) = self.record(&entry, need).await {
                         self.flight = None;
-                        self.passage.handle_unwritable(&error.to_string());
+                        self.passage.handle_unwritable(&error);
                     }
                 }
                 Step::Persist(change) => self.persist(&change).await,
@@ -305,23 +306,24 @@ impl Session {
         Settlement::Refused(Refusal::unavailable("the gate has no next step"))
     }
 
-    async fn record(&mut self, entry: &audit::Entry, need: Need) -> Result<(), audit::Unwritable> {
+    async fn record(&mut self, entry: &audit::Entry, need: Need) -> Result<(), String> {
         let node = Arc::clone(&self.enforcement.0);
         let recorder = &node.recorder;
         if need == Need::Recorded && self.flight.is_none() {
             self.flight = Some(self.enforcement.take_off());
         }
-        self.settle_alone().await;
-        let staged = recorder.inlet().stage(entry)?;
+        self.settle_alone().await?;
+        let unwritable = |error: audit::Unwritable| error.to_string();
+        let staged = recorder.inlet().stage(entry).map_err(unwritable)?;
         match need {
             Need::Place => {}
             Need::Staged => self.passage.handle_staged(staged, self.enforcement.epoch()),
             Need::Written => {
-                let written = recorder.written(staged).await?;
+                let written = recorder.written(staged).await.map_err(unwritable)?;
                 self.passage.handle_refusal_written(&written);
             }
             Need::Recorded => {
-                let recorded = recorder.recorded(staged).await?;
+                let recorded = recorder.recorded(staged).await.map_err(unwritable)?;
                 self.last_record = recorded.index();
                 self.passage.handle_recorded(&recorded, self.enforcement.epoch());
             }
@@ -329,15 +331,23 @@ impl Session {
         Ok(())
     }
 
-    /// Takes the lock of the review at stake, if there is one and it is not held yet.
-    async fn settle_alone(&mut self) {
-        if let Some(review) = self.passage.at_stake().filter(|_| self.settling.is_none()) {
-            self.settling = Some(Arc::clone(self.enforcement.stripe(review)).lock_owned().await);
+    /// Takes the lock of the review at stake, if there is one and it is not held yet; another review's is let go.
+    async fn settle_alone(&mut self) -> Result<(), String> {
+        let Some(review) = self.passage.at_stake() else { return Ok(()) };
+        if self.settling.as_ref().is_none_or(|(held, _)| *held != review) {
+            // First: whoever holds one waits for no other.
+            self.settling = None;
+            let stripe = self.enforcement.settle_alone(review).await.map_err(|error| error.to_string())?;
+            self.settling = Some((review, stripe));
         }
+        Ok(())
     }
 
     async fn persist(&mut self, change: &gate::Change) {
-        self.settle_alone().await;
+        if let Err(why) = self.settle_alone().await {
+            self.flight = None;
+            return self.passage.handle_unwritable(&why);
+        }
         match self.enforcement.0.store.apply(change, self.last_record).await {
             Ok(applied) => {
                 self.passage.handle_applied(applied, self.enforcement.now());
@@ -348,6 +358,10 @@ impl Session {
             Err(error) => {
                 // Whether the change is in force is not known: the cursor stays below it, and the next start replays it.
                 self.flight = None;
+                if let Some((_, stripe)) = self.settling.as_mut().filter(|_| !change.is_claim()) {
+                    // Until then it comes before the next change of its review, as it does in the log.
+                    stripe.push((change.clone(), self.last_record));
+                }
                 self.passage.handle_unwritable(&error.to_string());
             }
         }

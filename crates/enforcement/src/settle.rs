@@ -11,7 +11,7 @@ use model::{
 };
 use policy::Countersign;
 use store::ReviewRow;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 
 use crate::Enforcement;
 use crate::enforcement::{Cut, Unapplied};
@@ -80,7 +80,7 @@ impl Enforcement {
 
     async fn settle(&self, mut given: GivenVerdict) -> Result<ReviewRow, SettleError> {
         given.reason.truncate(given.reason.floor_char_boundary(limit::REASON_BYTES));
-        let _one_at_a_time = self.stripe(given.review).lock().await;
+        let mut stripe = self.settle_alone(given.review).await?;
         for _ in 0..ATTEMPTS {
             let review = self.0.store.review(given.review).await?.ok_or(SettleError::NoReview)?.review;
             let now = self.now();
@@ -104,7 +104,7 @@ impl Enforcement {
             };
             let verdict = state.verdicts.last().cloned().unwrap_or(verdict);
             let write = |journal: &mut Journal, change: &Change| journal.verdict(given.review, &verdict, change, now);
-            if self.advance(&review, state.clone(), write).await? == Applied::Applied {
+            if self.advance(&mut stripe, &review, state.clone(), write).await? == Applied::Applied {
                 return Ok(ReviewRow { review: Review { case: review.case, state }, run: None });
             }
         }
@@ -153,7 +153,7 @@ impl Enforcement {
     }
 
     async fn take_back(&self, review: ReviewId, by: PrincipalId) -> Result<ReviewRow, SettleError> {
-        let _one_at_a_time = self.stripe(review).lock().await;
+        let mut stripe = self.settle_alone(review).await?;
         for _ in 0..ATTEMPTS {
             let found = self.0.store.review(review).await?.ok_or(SettleError::NoReview)?.review;
             let actor = &found.case.action.actor;
@@ -161,7 +161,7 @@ impl Enforcement {
                 return Err(SettleError::NotYours);
             }
             let state = found.handle_withdraw("withdrawn by the actor", self.now())?;
-            if self.end(&found, state, Outcome::Withdrawn).await? == Applied::Applied {
+            if self.end(&mut stripe, &found, state, Outcome::Withdrawn).await? == Applied::Applied {
                 return self.0.store.review(review).await?.ok_or(SettleError::NoReview);
             }
         }
@@ -171,22 +171,22 @@ impl Enforcement {
     /// The actor was revoked: everything it has open is withdrawn.
     pub(crate) async fn withdraw_all(&self, actor: PrincipalId) -> Result<(), SettleError> {
         for id in self.0.store.open_review_ids_of_actor(actor).await? {
-            let _one_at_a_time = self.stripe(id).lock().await;
+            let mut stripe = self.settle_alone(id).await?;
             let Some(row) = self.0.store.review(id).await? else { continue };
             let Ok(state) = row.review.handle_withdraw("the actor was revoked", self.now()) else { continue };
-            self.end(&row.review, state, Outcome::Withdrawn).await?;
+            self.end(&mut stripe, &row.review, state, Outcome::Withdrawn).await?;
         }
         Ok(())
     }
 
     /// A presenter left. The review stays open and releases to nobody until the same action is presented again.
     pub(crate) async fn detach(&self, (review, presenter): (ReviewId, PresenterId)) {
-        let _one_at_a_time = self.stripe(review).lock().await;
+        let Ok(mut stripe) = self.settle_alone(review).await else { return };
         let Ok(Some(row)) = self.0.store.review(review).await else { return };
         let Ok(state) = row.review.handle_detach(presenter) else { return };
         let now = self.now();
         let write = |journal: &mut Journal, change: &Change| journal.presenter_left(review, change, now);
-        if let Err(error) = self.advance(&row.review, state, write).await {
+        if let Err(error) = self.advance(&mut stripe, &row.review, state, write).await {
             tracing::warn!(%error, %review, "a presenter that left could not be recorded; a restart detaches it");
         }
     }
@@ -194,24 +194,31 @@ impl Enforcement {
     /// Ends reviews whose time is up.
     async fn end_due(&self) -> Result<(), SettleError> {
         for id in self.0.store.due_reviews(self.now()).await? {
-            let _one_at_a_time = self.stripe(id).lock().await;
+            let mut stripe = self.settle_alone(id).await?;
             let Some(row) = self.0.store.review(id).await? else { continue };
             let Ok(state) = row.review.handle_time(self.now()) else { continue };
             let Phase::Ended { outcome, .. } = state.phase else { continue };
-            self.end(&row.review, state, outcome).await?;
+            self.end(&mut stripe, &row.review, state, outcome).await?;
         }
         Ok(())
     }
 
-    async fn end(&self, review: &Review, state: ReviewState, outcome: Outcome) -> Result<Applied, SettleError> {
+    async fn end(
+        &self,
+        stripe: &mut Recorded,
+        review: &Review,
+        state: ReviewState,
+        outcome: Outcome,
+    ) -> Result<Applied, SettleError> {
         let now = self.now();
         let id = review.case.id;
-        self.advance(review, state, |journal, change| journal.review_ended(id, outcome, change, now)).await
+        self.advance(stripe, review, state, |journal, change| journal.review_ended(id, outcome, change, now)).await
     }
 
     /// Records the step, applies it, and wakes who waits.
     async fn advance(
         &self,
+        stripe: &mut Recorded,
         review: &Review,
         state: ReviewState,
         write: impl FnOnce(&mut Journal, &Change) -> Result<Entry, Unwritable>,
@@ -219,13 +226,29 @@ impl Enforcement {
         let id = review.case.id;
         let change = Change::AdvanceReview { id, state: Box::new(state) };
         let entry = write(&mut self.journal(), &change)?;
-        let applied = self.change(entry, &change).await?;
+        let applied = self.change(entry, &change).await;
+        if let Err(Unapplied::Store { record, .. }) = &applied {
+            stripe.push((change, *record));
+        }
         self.tell("review-moved", id);
-        Ok(applied)
+        Ok(applied?)
     }
 
-    /// Records of one review and their changes go in one order: the log's and the store's.
-    pub(crate) fn stripe(&self, review: ReviewId) -> &Arc<tokio::sync::Mutex<()>> {
+    /// Records of one review and their changes go in one order, the log's and the store's: whoever moves it holds its
+    /// stripe, and what the store did not take of an earlier change is applied first.
+    ///
+    /// # Errors
+    /// If the store still does not take it: then nothing in this stripe moves.
+    pub(crate) async fn settle_alone(&self, review: ReviewId) -> Result<OwnedMutexGuard<Recorded>, store::StoreError> {
+        let mut stripe = Arc::clone(self.stripe(review)).lock_owned().await;
+        while let Some((change, record)) = stripe.first() {
+            self.0.store.apply(change, *record).await?;
+            stripe.remove(0);
+        }
+        Ok(stripe)
+    }
+
+    fn stripe(&self, review: ReviewId) -> &Arc<Stripe> {
         let [first, ..] = *review.as_bytes();
         let stripes = &self.0.settling;
         stripes.get(usize::from(first) % STRIPES).unwrap_or(&self.0.last_stripe)
@@ -261,6 +284,12 @@ pub(crate) async fn expire(enforcement: Enforcement) {
         }
     }
 }
+
+/// One of the locks that keep the order.
+pub(crate) type Stripe = Mutex<Recorded>;
+
+/// Changes that are recorded and that the store has not taken, with the index of the record of each; mostly none.
+pub(crate) type Recorded = Vec<(Change, u64)>;
 
 /// Reviews are settled one at a time within a stripe; the store's compare-and-swap is what makes it right.
 pub(crate) const STRIPES: usize = 64;
