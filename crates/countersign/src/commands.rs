@@ -21,7 +21,7 @@ use crate::terminal;
 
 /// Agents propose. People countersign.
 ///
-/// One gateway between AI agents, pipelines and people on one side and databases and services on the other: every
+/// One gateway between AI agents, pipelines and people on one side and databases on the other: every
 /// action is judged by policy, held for a person where policy says so, run once, and recorded.
 ///
 /// Start here:  countersign demo
@@ -48,7 +48,7 @@ enum Command {
     /// Add, list and revoke agents and pipelines.
     #[command(subcommand)]
     Agent(directory::Agent),
-    /// Add and list people.
+    /// Add, list and revoke people.
     #[command(subcommand)]
     Person(directory::Person),
     /// List, show and settle reviews.

@@ -170,13 +170,19 @@ impl Enforcement {
 
     /// The actor was revoked: everything it has open is withdrawn.
     pub(crate) async fn withdraw_all(&self, actor: PrincipalId) -> Result<(), SettleError> {
+        let mut ended = Ok(());
         for id in self.0.store.open_review_ids_of_actor(actor).await? {
-            let mut stripe = self.settle_alone(id).await?;
-            let Some(row) = self.0.store.review(id).await? else { continue };
-            let Ok(state) = row.review.handle_withdraw("the actor was revoked", self.now()) else { continue };
-            self.end(&mut stripe, &row.review, state, Outcome::Withdrawn).await?;
+            // One that cannot be ended keeps no other from it.
+            ended = self.withdraw_of_revoked(id).await.and(ended);
         }
-        Ok(())
+        ended
+    }
+
+    async fn withdraw_of_revoked(&self, id: ReviewId) -> Result<(), SettleError> {
+        let mut stripe = self.settle_alone(id).await?;
+        let Some(row) = self.0.store.review(id).await? else { return Ok(()) };
+        let Ok(state) = row.review.handle_withdraw("the actor was revoked", self.now()) else { return Ok(()) };
+        self.end(&mut stripe, &row.review, state, Outcome::Withdrawn).await.map(drop)
     }
 
     /// A presenter left. The review stays open and releases to nobody until the same action is presented again.
@@ -193,14 +199,20 @@ impl Enforcement {
 
     /// Ends reviews whose time is up.
     async fn end_due(&self) -> Result<(), SettleError> {
+        let mut ended = Ok(());
         for id in self.0.store.due_reviews(self.now()).await? {
-            let mut stripe = self.settle_alone(id).await?;
-            let Some(row) = self.0.store.review(id).await? else { continue };
-            let Ok(state) = row.review.handle_time(self.now()) else { continue };
-            let Phase::Ended { outcome, .. } = state.phase else { continue };
-            self.end(&mut stripe, &row.review, state, outcome).await?;
+            // One that cannot be ended keeps no other from it.
+            ended = self.end_if_due(id).await.and(ended);
         }
-        Ok(())
+        ended
+    }
+
+    async fn end_if_due(&self, id: ReviewId) -> Result<(), SettleError> {
+        let mut stripe = self.settle_alone(id).await?;
+        let Some(row) = self.0.store.review(id).await? else { return Ok(()) };
+        let Ok(state) = row.review.handle_time(self.now()) else { return Ok(()) };
+        let Phase::Ended { outcome, .. } = state.phase else { return Ok(()) };
+        self.end(&mut stripe, &row.review, state, outcome).await.map(drop)
     }
 
     async fn end(
@@ -243,6 +255,9 @@ impl Enforcement {
         let mut stripe = Arc::clone(self.stripe(review)).lock_owned().await;
         while let Some((change, record)) = stripe.first() {
             self.0.store.apply(change, *record).await?;
+            if let Change::AdvanceReview { id, .. } = change {
+                self.tell("review-moved", *id);
+            }
             stripe.remove(0);
         }
         Ok(stripe)
@@ -270,14 +285,16 @@ pub(crate) async fn see_off(enforcement: Enforcement, mut departed: mpsc::Unboun
 pub(crate) async fn expire(enforcement: Enforcement) {
     let mut events = enforcement.events();
     loop {
+        let mut shortest = 10;
         if let Err(error) = enforcement.end_due().await {
+            shortest = 1_000;
             tracing::warn!(%error, "reviews that are due could not be ended");
             if !enforcement.is_ready() {
                 return;
             }
         }
         let due = enforcement.0.store.next_due().await.ok().flatten();
-        let sleep = due.map_or(60_000, |due| due.since(enforcement.now()).as_millis().clamp(10, 60_000));
+        let sleep = due.map_or(60_000, |due| due.since(enforcement.now()).as_millis().clamp(shortest, 60_000));
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(sleep)) => {}
             event = events.recv() => if matches!(event, Err(tokio::sync::broadcast::error::RecvError::Closed)) { return },

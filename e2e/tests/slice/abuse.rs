@@ -47,6 +47,7 @@ mod w07_spent_twice;
 mod w08_gone_ground;
 mod w09_racing_verdicts;
 mod w10_quorum_arithmetic;
+mod w11_another_door;
 mod w12_seen_less;
 mod w13_seen_otherwise;
 mod w14_flooded_reviewers;

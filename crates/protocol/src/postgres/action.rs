@@ -127,6 +127,9 @@ pub enum Impossible {
     /// Such names are the gateway's own.
     #[error("names that begin with `{RESERVED}` are the gateway's own")]
     Reserved,
+    /// The server would cut the name, and take two that begin alike for one.
+    #[error("a name of a statement or portal is longer than {NAME_BYTES} bytes")]
+    LongName,
     /// More names than one session may have.
     #[error("the session has {STATEMENTS} prepared statements, or {TEXT_BYTES} bytes of them: close some")]
     TooMany,
@@ -234,8 +237,12 @@ impl<'n> Building<'n> {
     /// # Errors
     /// If it uses what does not exist.
     pub fn add(&mut self, message: Message, frame: &Frame) -> Result<(), Impossible> {
-        if names_of(&message).iter().any(|name| name.starts_with(RESERVED)) {
+        let names = names_of(&message);
+        if names.iter().any(|name| name.starts_with(RESERVED)) {
             return Err(Impossible::Reserved);
+        }
+        if names.iter().any(|name| name.len() > NAME_BYTES) {
+            return Err(Impossible::LongName);
         }
         match message {
             Message::Parse(parse) => self.parse(parse, frame),
@@ -469,6 +476,8 @@ fn names_of(message: &Message) -> Vec<&str> {
 
 /// What the names of the gateway's own statements and portals begin with.
 pub const RESERVED: &str = "countersign courtesy";
+/// Bytes of a name that PostgreSQL tells from others: `NAMEDATALEN - 1`.
+const NAME_BYTES: usize = 63;
 /// Statements, and portals, that one session may have at a time.
 const STATEMENTS: usize = 10_000;
 /// Bytes of their texts and values.

@@ -5,7 +5,7 @@ use e2e::postgres::frame::{self, Values};
 use e2e::postgres::{Answer, Wire};
 use e2e::shop::insert;
 
-use super::{approved, hold, open, session};
+use super::{approved, hold, open, refused, session};
 
 const WRITE: &str = "INSERT INTO effects (key) VALUES ($1)";
 
@@ -244,4 +244,32 @@ async fn a_statement_prepared_before_its_agent_was_revoked_does_not_run() {
     gateway.revoke("clerk").await;
     let answer = wire.exchange(&run).await;
     assert!(answer.cells().is_empty() && (answer.closed || answer.error().is_some()), "{answer}");
+}
+
+/// PostgreSQL cuts names at 63 bytes: two that begin alike are one to it, and must not be two to the gateway.
+#[tokio::test]
+async fn names_that_the_server_would_cut_are_refused() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bank").await;
+    let [harmless, other] = ["a", "b"].map(|end| "n".repeat(63) + end);
+    let (answer, error) =
+        refused(&mut wire, "a long name", &[frame::parse(&harmless, "SELECT 1"), frame::sync()].concat()).await;
+    assert_eq!(error.sqlstate(), "42622", "{answer}");
+    for frames in [
+        frame::close(b'S', &other),
+        frame::parse(&other, "DELETE FROM orders WHERE id = 1"),
+        [frame::bind("", &harmless, &[]), frame::execute("", 0)].concat(),
+        [frame::parse("", "SELECT 1"), frame::bind(&other, "", &[])].concat(),
+        frame::describe(b'S', &harmless),
+    ] {
+        let (answer, error) = refused(&mut wire, "a long name", &[frames, frame::sync()].concat()).await;
+        assert_eq!(error.sqlstate(), "42622", "{answer}");
+    }
+    // One that it keeps whole is none of its affair.
+    let longest = "n".repeat(63);
+    let kept =
+        [frame::parse(&longest, "SELECT 7"), frame::bind("", &longest, &[]), frame::execute("", 0), frame::sync()];
+    wire.send(&kept.concat()).await;
+    assert_eq!(wire.answer().await.ok().texts(), ["7"]);
+    assert_eq!(bank.number("SELECT count(*) FROM orders").await, 3);
 }

@@ -239,6 +239,10 @@ async fn code_of_the_database_cannot_answer_the_gateways_questions() {
     assert_eq!(bank.number("SELECT count(*) FROM effects WHERE key = 'deferred'").await, 1);
     let shown = wire.query(read).await.ok();
     assert_eq!(shown.rows().concat(), ["Customer 1", "[email]"].map(|cell| Some(cell.to_owned())));
+    // The planner runs the function of an index where its arguments are constants.
+    wire.query("SELECT id FROM indexed WHERE id = 1").await.ok();
+    let shown = wire.query(read).await.ok();
+    assert_eq!(shown.rows().concat(), ["Customer 1", "[email]"].map(|cell| Some(cell.to_owned())));
     bank.canaries.assert_silent("a read after it", wire.received());
 }
 
@@ -264,6 +268,12 @@ const USURPER: &str = r#"
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2';
         RETURN 'taken'; END $$;
+    CREATE TABLE indexed (id int);
+    CREATE FUNCTION usurp_planning(number int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+        IF EXISTS (SELECT 1 FROM pg_prepared_statements WHERE name = 'countersign courtesy columns' AND NOT from_sql)
+        THEN PERFORM usurp(); END IF;
+        RETURN number; END $$;
+    CREATE INDEX ON indexed ((id + usurp_planning(1)));
     CREATE FUNCTION usurp_later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         INSERT INTO public.effects (key) VALUES ('deferred'); RETURN NEW; END $$;
     CREATE TABLE parents (id int PRIMARY KEY);

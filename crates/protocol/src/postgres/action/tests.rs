@@ -91,6 +91,18 @@ fn a_parse_alone_prepares_and_runs_later_with_its_values() {
 }
 
 #[test]
+fn a_name_that_the_server_would_cut_is_refused() {
+    let (longest, cut) = ("n".repeat(63), "n".repeat(64));
+    assert!(built(&Names::default(), &[parse(&longest, "SELECT 1")]).is_ok());
+    let named = |kind: &str| describe(&format!("{kind}{cut}"));
+    for frame in
+        [parse(&cut, "SELECT 1"), bind(&cut, "", "7"), bind("", &cut, "7"), execute(&cut), named("S"), named("P")]
+    {
+        assert_eq!(built(&Names::default(), &[frame]).err(), Some(Impossible::LongName));
+    }
+}
+
+#[test]
 fn each_parse_and_bind_begins_an_action_of_its_own() {
     let frames = [
         parse("a", "SELECT 1, $1"),

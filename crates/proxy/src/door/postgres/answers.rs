@@ -151,11 +151,19 @@ impl Conversation {
         running.reading.columns_alone.store(of_tables && known, Ordering::Relaxed);
         match known {
             true => {}
-            false if is_plain => self.refuse_moved(at),
+            false if is_plain && !self.names_may_move() => self.refuse_moved(at),
+            false if is_plain => return Err(Failed::Misbehaved("what its names mean changed".to_owned()).into()),
             // It ran: who is told that it failed would run it again.
             false => return Err(Failed::Misbehaved("what its names mean changed while it ran".to_owned()).into()),
         }
         Ok(())
+    }
+
+    /// Whether the rest of the pipeline, which the server goes on with, makes or closes statements or portals: what is
+    /// dropped of its answers would leave their names in doubt.
+    fn names_may_move(&self) -> bool {
+        let moves = |reply: &Reply| matches!(reply, Reply::Parsed(..) | Reply::Bound(..) | Reply::Closed(_));
+        self.turn.expected.iter().any(|expected| moves(&expected.reply))
     }
 
     /// A name means another table by now than when the statement was judged: nothing of it is shown.

@@ -170,6 +170,7 @@ impl Conversation {
                     Impossible::NoStatement(_) => "26000",
                     Impossible::NoPortal(_) => "34000",
                     Impossible::Reserved => "42939",
+                    Impossible::LongName => "42622",
                     Impossible::TooMany => told::TOO_MANY,
                 };
                 told::error(code, impossible)

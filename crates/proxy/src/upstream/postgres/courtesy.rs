@@ -2,7 +2,7 @@
 //! qualified text. What an actor said enters only as a bound value or a name in its own field.
 //!
 //! Questions go by the extended protocol under names of their own: a simple query would take the client's unnamed
-//! statement away. They stay prepared until something runs that could put another statement in their place.
+//! statement away. What takes long to plan stays prepared; the server is asked along with it whether it is still ours.
 
 use std::collections::VecDeque;
 use std::io;
@@ -46,6 +46,8 @@ pub(crate) enum Question {
     Setting(&'static str),
     /// The session's own `statement_timeout` is not for the questions behind this one, up to the end of their transaction.
     Patience,
+    /// Which of the questions are still the gateway's own: SQL, and code that runs, can only make others.
+    Kept,
     /// Plans made under other meanings of names are forgotten.
     DiscardPlans,
     /// What names mean: place, number, schema, name, kind, version, row policies, rows.
@@ -67,6 +69,7 @@ impl Question {
         match self {
             Self::Setting(show) => show,
             Self::Patience => "SELECT pg_catalog.set_config('statement_timeout', '0', true)",
+            Self::Kept => KEPT,
             Self::DiscardPlans => "DISCARD PLANS",
             Self::Relations => RELATIONS,
             Self::Columns => COLUMNS,
@@ -82,6 +85,7 @@ impl Question {
         let word = match self {
             Self::Setting(show) => show,
             Self::Patience => "patience",
+            Self::Kept => "kept",
             Self::DiscardPlans => "plans",
             Self::Relations => "relations",
             Self::Columns => "columns",
@@ -93,12 +97,19 @@ impl Question {
         format!("{NAME} {word}")
     }
 
+    /// Whether planning it takes longer than answering. Others are parsed each time: SHOW takes no snapshot, as asking what
+    /// is kept does.
+    const fn is_planned(self) -> bool {
+        matches!(self, Self::Relations | Self::Columns | Self::Code | Self::Kin | Self::Functions | Self::Operators)
+    }
+
     /// The type of its values.
     const fn kind(self) -> u32 {
         match self {
             Self::Columns | Self::Code | Self::Kin => OID_ARRAY,
             Self::Setting(_)
             | Self::Patience
+            | Self::Kept
             | Self::DiscardPlans
             | Self::Relations
             | Self::Functions
@@ -155,16 +166,39 @@ impl Connection {
     /// Asks, all in one go, and returns the rows of each answer. What the session's own `statement_timeout`, or a late
     /// cancel, ended outside a transaction is asked once more without the timeout.
     pub(super) async fn ask(&mut self, questions: &[(Question, Vec<List>)]) -> Result<Vec<Vec<Row>>, Failed> {
-        match self.ask_once(questions).await {
-            Err(Failed::Refused(code))
-                if code == CANCELLED && self.status == Status::Idle && self.pipeline == Underway::Nothing =>
-            {
+        let asked = self.ask_kept(questions).await;
+        let is_idle = self.status == Status::Idle && self.pipeline == Underway::Nothing;
+        match asked {
+            Err(Failed::Refused(code)) if code == CANCELLED && is_idle => {
                 let patient: Vec<_> =
                     [(Question::Patience, Vec::new())].into_iter().chain(questions.iter().cloned()).collect();
                 Ok(self.ask_once(&patient).await?.into_iter().skip(1).collect())
             }
+            Err(Failed::Refused(code)) if code == DROPPED && is_idle => self.ask_once(questions).await,
             asked => asked,
         }
+    }
+
+    /// Asks by statements that are prepared already, if the server says in the same breath that they are still those. Else
+    /// nothing of the answers is believed, and all is asked anew.
+    async fn ask_kept(&mut self, questions: &[(Question, Vec<List>)]) -> Result<Vec<Vec<Row>>, Failed> {
+        let relied: Vec<String> = questions
+            .iter()
+            .filter(|(question, _)| self.prepared.contains(question))
+            .map(|(question, _)| question.name())
+            .collect();
+        if relied.is_empty() {
+            return self.ask_once(questions).await;
+        }
+        let checked: Vec<_> = [(Question::Kept, Vec::new())].into_iter().chain(questions.iter().cloned()).collect();
+        let mut answers = self.ask_once(&checked).await?.into_iter();
+        let kept = answers.next().unwrap_or_default();
+        let is_kept = |name: &String| kept.iter().flatten().flatten().any(|kept| kept == name);
+        if relied.iter().all(is_kept) {
+            return Ok(answers.collect());
+        }
+        self.prepared.clear();
+        self.ask_once(questions).await
     }
 
     async fn ask_once(&mut self, questions: &[(Question, Vec<List>)]) -> Result<Vec<Vec<Row>>, Failed> {
@@ -205,13 +239,14 @@ impl Connection {
                     }
                     tracing::warn!(code = %fault.code, message = %fault.message, "a question of the gateway's own failed");
                     refused = Some(fault.code);
+                    self.prepared.clear();
                     if in_pipeline {
                         self.pipeline = Underway::Skipping;
                         break;
                     }
                 }
                 b'Z' => break,
-                b'1' => self.prepared.extend(parsed.pop_front()),
+                b'1' => self.prepared.extend(parsed.pop_front().filter(|question| question.is_planned())),
                 b'2' | b'3' => {}
                 _ => self.put_aside(frame),
             }
@@ -259,10 +294,16 @@ fn array(list: &List) -> String {
 
 /// `query_canceled`: by a client, or by a timeout.
 const CANCELLED: &str = "57014";
+/// `invalid_sql_statement_name`: somebody dropped a question.
+const DROPPED: &str = "26000";
 /// Rows of all answers of one asking.
 const ROWS: usize = 100_000;
 const TEXT_ARRAY: u32 = 1009;
 const OID_ARRAY: u32 = 1028;
+
+const KEPT: &str = "
+SELECT s.name FROM pg_catalog.pg_prepared_statement() AS s
+WHERE NOT s.from_sql AND pg_catalog.starts_with(s.name, 'countersign courtesy ')";
 
 const RELATIONS: &str = "
 SELECT i, c.oid, n.nspname, c.relname, c.relkind::pg_catalog.text, c.xmin::pg_catalog.text,
