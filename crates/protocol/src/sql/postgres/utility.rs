@@ -33,10 +33,13 @@ impl Reading<'_> {
             Node::TransactionStmt(transaction) => self.transaction(transaction),
             Node::VariableSetStmt(set) => self.set(set),
             Node::VariableShowStmt(show) => self.on_setting(Verb::SqlShow, show.name().unwrap_or("")),
-            Node::DiscardStmt(discard) => self.on_target(match discard.target {
-                DiscardMode::DISCARD_PLANS => Verb::SqlHousekeep,
-                _ => Verb::SqlConfigure,
-            }),
+            Node::DiscardStmt(discard) => {
+                self.meaning.prepared = self.meaning.prepared.max(Prepared::Dropped);
+                self.on_target(match discard.target {
+                    DiscardMode::DISCARD_PLANS => Verb::SqlHousekeep,
+                    _ => Verb::SqlConfigure,
+                });
+            }
             Node::DeallocateStmt(_) => {
                 self.meaning.prepared = self.meaning.prepared.max(Prepared::Dropped);
                 self.on_target(Verb::SqlHousekeep);

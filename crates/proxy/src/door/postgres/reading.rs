@@ -27,8 +27,8 @@ pub(super) struct Reading {
     pub(super) words: Words,
     /// Classes whose values it may store where they have none.
     pub(super) copied: BTreeSet<DataClass>,
-    /// It may drop prepared statements, or put others in their place.
-    pub(super) moves_prepared: bool,
+    /// It drops prepared statements, by SQL.
+    pub(super) deallocates: bool,
     /// Columns of the relations that it was read by.
     pub(super) origins: Arc<Origins>,
     pub(super) statements: usize,
@@ -197,13 +197,12 @@ impl Reading {
         let is_plain = verbs.iter().all(|verb| verb.is_plain_read());
         let may_show_classes = !meaning.classified.is_empty() || statement.operations.iter().any(is_opaque);
         let runs_nothing = verbs.iter().all(|verb| verb.is_plain_read() || *verb == Verb::SqlSet);
-        let may_convert = meaning.names_types || origins.has_own_types();
-        let may_be_others = !runs_nothing || may_show_classes || may_convert;
+        let may_be_others = !runs_nothing || may_show_classes || meaning.names_types || origins.has_own_types();
         let words = if may_be_others { Words::Anybodys } else { Words::TheServers };
         Self {
             digest: statement.digest(),
             is_plain,
-            moves_prepared: !is_plain || meaning.prepared != Prepared::Kept || may_convert,
+            deallocates: meaning.prepared == Prepared::Dropped,
             may_show_classes,
             words,
             statement: Arc::new(statement),

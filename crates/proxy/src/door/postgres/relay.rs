@@ -79,10 +79,6 @@ impl Conversation {
         let status = self.upstream.status;
         let acts = std::mem::take(&mut self.turn.acts);
         let failed = self.turn.fate.is_failed();
-        if acts.iter().any(|act| act.moves_prepared) {
-            // So does the end of a pipeline; a Flush may have had questions asked before it.
-            self.upstream.forget_questions();
-        }
         // A COMMIT among them keeps what came before it.
         let kept = acts.iter().rposition(|act| act.reading.keeps_house() && act.is_answered()).unwrap_or(0);
         for (at, mut running) in acts.into_iter().enumerate() {
@@ -116,9 +112,7 @@ impl Conversation {
                 Going::Act(running) => {
                     let masks =
                         self.turn.secrecy != Secrecy::Open && running.shows_rows() && running.is_described_first();
-                    // The end of a transaction runs what was deferred to it.
-                    let defers = running.reading.controls_transaction() && self.state.may_move_back();
-                    if running.moves_prepared || defers {
+                    if running.reading.deallocates {
                         self.upstream.forget_questions();
                     }
                     self.turn.acts.push(*running);

@@ -33,8 +33,6 @@ pub(super) struct Running {
     pub(super) goes_on: bool,
     /// Whose words its errors and notices are.
     pub(super) words: Words,
-    /// It may drop prepared statements, or put others in their place.
-    pub(super) moves_prepared: bool,
     /// Until it is sent.
     pub(super) clearance: Option<Clearance>,
     pub(super) run: Option<RunId>,
@@ -53,11 +51,9 @@ pub(super) enum Progress {
 
 impl Running {
     pub(super) fn new(act: Act, reading: Arc<Reading>, clearance: Clearance) -> Self {
-        let takes_own_types = act.statement.takes_own_types();
-        let may_be_others = act.goes_on() || takes_own_types;
+        let may_be_others = act.goes_on() || act.statement.takes_own_types();
         Self {
             words: if may_be_others { Words::Anybodys } else { reading.words },
-            moves_prepared: reading.moves_prepared || takes_own_types,
             reading,
             goes_on: act.goes_on(),
             purpose: act.purpose,

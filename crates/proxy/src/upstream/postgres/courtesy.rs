@@ -158,7 +158,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Something runs that could put another statement in the place of a question: they are prepared anew.
+    /// A client drops prepared statements: the questions are prepared anew, lest one that is missing fail its transaction.
     pub(crate) fn forget_questions(&mut self) {
         self.prepared.clear();
     }
