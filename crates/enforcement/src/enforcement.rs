@@ -1,7 +1,7 @@
 //! The node: its log, store, policy and targets, opened together and held together. A start replays what the store has
 //! not applied, tells what a crash left uncertain, and refuses a log or store it cannot vouch for (invariant 5).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use crate::follower::{Progress, follow_search, follow_tree};
 use crate::log::{LogError, LogFiles, make_private};
 use crate::settle::{STRIPES, Stripe};
-use crate::waker::Waker;
+use crate::waker::{Moved, Waker};
 use crate::writer::{self, Recorder};
 
 /// The node. Cheap to clone; all clones are one.
@@ -396,13 +396,21 @@ impl Enforcement {
         let epoch = self.epoch();
         let store = &self.0.store;
         let failed = |error: store::StoreError| error.to_string();
-        let standing = store.standing(actor).await.map_err(failed)?.ok_or("the actor is not in the store")?;
-        let target = self.targets().get(target).cloned().ok_or("the target is no longer configured")?;
+        let review = match what {
+            Refresh::Bearing | Refresh::Opening { .. } => None,
+            Refresh::Review(id) => {
+                Some(store.review(*id).await.map_err(failed)?.ok_or("the review is not in the store")?.review)
+            }
+        };
+        let verdicts = review.iter().flat_map(|review| &review.state.verdicts).map(|verdict| verdict.reviewer);
+        let behind = review.iter().flat_map(|review| review.case.action.actor.lineage.people());
+        // One look for all: a release waits on it.
+        let people = store.standings(verdicts.chain(behind).chain([actor])).await.map_err(failed)?;
         let mut fresh = Fresh {
             epoch,
-            standing,
+            standing: people.get(&actor).cloned().ok_or("the actor is not in the store")?,
             policy: self.policy(),
-            target,
+            target: self.targets().get(target).cloned().ok_or("the target is no longer configured")?,
             review: None,
             people: BTreeMap::new(),
             open_reviews: 0,
@@ -420,14 +428,7 @@ impl Enforcement {
                 fresh.people = store.people_of(groups).await.map_err(failed)?;
                 fresh.open_reviews = store.open_reviews_of_actor(actor).await.map_err(failed)?;
             }
-            Refresh::Review(id) => {
-                let row = store.review(*id).await.map_err(failed)?.ok_or("the review is not in the store")?;
-                let reviewers: BTreeSet<PrincipalId> =
-                    row.review.state.verdicts.iter().map(|verdict| verdict.reviewer).collect();
-                let behind = row.review.case.action.actor.lineage.people();
-                fresh.people = store.standings(reviewers.into_iter().chain(behind)).await.map_err(failed)?;
-                fresh.review = Some(row.review);
-            }
+            Refresh::Review(_) => (fresh.review, fresh.people) = (review, people),
         }
         Ok(fresh)
     }
@@ -460,8 +461,8 @@ impl Enforcement {
         Flight { node: Arc::clone(&self.0), below }
     }
 
-    pub(crate) fn tell(&self, kind: &'static str, review: ReviewId) {
-        self.0.waker.wake(review);
+    pub(crate) fn tell(&self, kind: &'static str, review: ReviewId, moved: Moved) {
+        self.0.waker.wake(review, moved);
         // Nobody watches: nothing to tell.
         self.0.events.send(Event { kind, review }).unwrap_or_default();
     }

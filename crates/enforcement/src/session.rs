@@ -14,6 +14,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::Enforcement;
 use crate::enforcement::Flight;
 use crate::settle::Recorded;
+use crate::waker::Moved;
 
 /// One authenticated connection of an actor to a target.
 #[derive(Debug)]
@@ -164,7 +165,9 @@ impl Session {
     pub async fn wait(&self, review: ReviewId) {
         let mut moved = self.enforcement.0.waker.watch(review);
         loop {
-            moved.mark_unchanged();
+            if *moved.borrow_and_update() == Moved::Settled {
+                return;
+            }
             match self.enforcement.0.store.review(review).await {
                 Ok(Some(row)) if matches!(row.review.state.phase, Phase::Pending) => {}
                 // Settled, gone or unreadable: the gate looks afresh and says what follows.
@@ -291,7 +294,7 @@ impl Session {
                     }
                 }
                 Step::Ask { review, code, expires_at, presenter, groups } => {
-                    self.enforcement.tell("review-opened", review);
+                    self.enforcement.tell("review-opened", review, Moved::Perhaps);
                     return Settlement::Held(HeldNotice { review, code, expires_at, groups, presenter });
                 }
                 Step::Refuse(refusal) => {
@@ -352,7 +355,7 @@ impl Session {
             Ok(applied) => {
                 self.passage.handle_applied(applied, self.enforcement.now());
                 if let gate::Change::AdvanceReview { id, .. } = change {
-                    self.enforcement.tell("review-moved", *id);
+                    self.enforcement.tell("review-moved", *id, Moved::Perhaps);
                 }
             }
             Err(error) => {

@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 
 use crate::Enforcement;
 use crate::enforcement::{Cut, Unapplied};
+use crate::waker::Moved;
 
 /// A verdict as a person gives it; who they are was proven just before.
 #[derive(Debug, Clone)]
@@ -236,13 +237,14 @@ impl Enforcement {
         write: impl FnOnce(&mut Journal, &Change) -> Result<Entry, Unwritable>,
     ) -> Result<Applied, SettleError> {
         let id = review.case.id;
+        let moved = Moved::to(&state.phase);
         let change = Change::AdvanceReview { id, state: Box::new(state) };
         let entry = write(&mut self.journal(), &change)?;
         let applied = self.change(entry, &change).await;
         if let Err(Unapplied::Store { record, .. }) = &applied {
             stripe.push((change, *record));
         }
-        self.tell("review-moved", id);
+        self.tell("review-moved", id, if matches!(applied, Ok(Applied::Applied)) { moved } else { Moved::Perhaps });
         Ok(applied?)
     }
 
@@ -256,7 +258,7 @@ impl Enforcement {
         while let Some((change, record)) = stripe.first() {
             self.0.store.apply(change, *record).await?;
             if let Change::AdvanceReview { id, .. } = change {
-                self.tell("review-moved", *id);
+                self.tell("review-moved", *id, Moved::Perhaps);
             }
             stripe.remove(0);
         }

@@ -15,10 +15,11 @@ use std::time::Duration;
 use gate::{Applied, Change};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, SqlSafeStr as _, Sqlite, Transaction};
+use sqlx::{ConnectOptions as _, SqlSafeStr as _};
 
 pub use directory::Credential;
 pub use proposals::Proposal;
+use reviews::Expected;
 pub use reviews::{ReviewRow, RunRow};
 pub use search::{FoundRecord, RecordFilter, SearchIndex};
 
@@ -27,6 +28,8 @@ pub use search::{FoundRecord, RecordFilter, SearchIndex};
 pub struct Store {
     write: SqlitePool,
     read: SqlitePool,
+    /// Folds the write-ahead log into the file beside the writer: a change that is waited for never pays for it.
+    fold: SqlitePool,
 }
 
 /// The store failed: nothing that needs it runs.
@@ -58,22 +61,22 @@ impl Store {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await?;
+        let one = || SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
+        let write = one().connect_with(options.clone().pragma("wal_autocheckpoint", "0")).await?;
         migrations().run(&write).await?;
         let check: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&write).await?;
         if check != "ok" {
             return Err(StoreError::Corrupt(format!("{check}; restore a backup, the log replays what it lacks")));
         }
+        // What a gateway before this one left unfolded.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&write).await?;
+        let fold = one().connect_with(options.clone()).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .test_before_acquire(false)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self { write, read })
+        Ok(Self { write, read, fold })
     }
 
     /// Applies a change whose record has the index `record`.
@@ -81,10 +84,22 @@ impl Store {
     /// # Errors
     /// If the database fails; then it is not known whether the change is in force, and a restart replays it.
     pub async fn apply(&self, change: &Change, record: u64) -> Result<Applied, StoreError> {
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        let applied = apply_in(&mut tx, change, number(record)).await?;
-        tx.commit().await?;
-        Ok(applied)
+        let record = number(record);
+        // Releases wait on these: each statement is a transaction of its own.
+        match change {
+            Change::OpenReview { review } => reviews::open(&self.write, review, record).await,
+            Change::AdvanceReview { id, state } => {
+                reviews::swap(&self.write, *id, Expected::Before(state), record).await
+            }
+            Change::ReleaseRun { .. } => reviews::release(&self.write, change, record).await,
+            Change::EndRun { run, end, at, detail } => reviews::end_run(&self.write, *run, *end, *at, detail).await,
+            Change::Directory { directory } => {
+                let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
+                let applied = directory::change(&mut tx, directory, record).await?;
+                tx.commit().await?;
+                Ok(applied)
+            }
+        }
     }
 
     /// Records below this index are applied.
@@ -97,7 +112,7 @@ impl Store {
         Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0))
     }
 
-    /// Tells that records below `index` are applied.
+    /// Tells that records below `index` are applied, and folds what was written into the file.
     ///
     /// # Errors
     /// If the database fails.
@@ -109,6 +124,8 @@ impl Store {
         .bind(number(index))
         .execute(&self.write)
         .await?;
+        // It folds what nobody reads any more; the rest is left for the next time.
+        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&self.fold).await?;
         Ok(())
     }
 
@@ -143,16 +160,6 @@ fn migrations() -> Migrator {
         Migration::new(2, "added_by".into(), MigrationType::Simple, added_by, false),
         Migration::new(3, "fewer steps".into(), MigrationType::Simple, fewer_steps, false),
     ])
-}
-
-async fn apply_in(tx: &mut Transaction<'_, Sqlite>, change: &Change, record: i64) -> Result<Applied, StoreError> {
-    match change {
-        Change::OpenReview { review } => reviews::open(tx, review, record).await,
-        Change::AdvanceReview { id, state } => reviews::swap(tx, *id, state, number(state.version) - 1, record).await,
-        Change::ReleaseRun { .. } => reviews::release(tx, change, record).await,
-        Change::EndRun { run, end, at, detail } => reviews::end_run(tx, *run, *end, *at, detail).await,
-        Change::Directory { directory } => directory::change(tx, directory, record).await,
-    }
 }
 
 fn number(value: u64) -> i64 {

@@ -2,8 +2,8 @@
 
 use gate::{Applied, Change, Phase, Review, ReviewState};
 use model::{Digest, PrincipalId, ReviewId, Run, RunId, Timestamp};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::Row as _;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 
 use crate::{Store, StoreError, json, number, read_json, read_text};
 
@@ -29,11 +29,7 @@ pub struct RunRow {
     pub detail: String,
 }
 
-pub(crate) async fn open(
-    tx: &mut Transaction<'_, Sqlite>,
-    review: &Review,
-    record: i64,
-) -> Result<Applied, StoreError> {
+pub(crate) async fn open(write: &SqlitePool, review: &Review, record: i64) -> Result<Applied, StoreError> {
     let inserted = sqlx::query(
         "INSERT INTO reviews (id, digest, actor, target, opened_at, due_at, version, case_json, state_json, record)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
@@ -48,19 +44,31 @@ pub(crate) async fn open(
     .bind(json(&review.case)?)
     .bind(json(&review.state)?)
     .bind(record)
-    .execute(&mut **tx)
+    .execute(write)
     .await?;
     Ok(if inserted.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
 }
 
-/// Writes `state` if the review still has the version `expected`. One round trip, for releases wait on it.
+/// Which version a review must still have.
+#[derive(Clone, Copy)]
+pub(crate) enum Expected<'s> {
+    /// The one before this state.
+    Before(&'s ReviewState),
+    /// Any that is older than this state.
+    Older(&'s ReviewState),
+}
+
+/// Writes a review's state if its version is as expected. One statement, for releases wait on it.
 pub(crate) async fn swap(
-    tx: &mut Transaction<'_, Sqlite>,
+    write: &SqlitePool,
     id: ReviewId,
-    state: &ReviewState,
-    expected: i64,
+    expected: Expected<'_>,
     record: i64,
 ) -> Result<Applied, StoreError> {
+    let (state, oldest) = match expected {
+        Expected::Before(state) => (state, number(state.version) - 1),
+        Expected::Older(state) => (state, 0),
+    };
     // As `Review::due_at`; a test holds them together.
     let claim_by = match &state.phase {
         Phase::Approved { claim_by, .. } => Some(*claim_by),
@@ -69,36 +77,27 @@ pub(crate) async fn swap(
     let swapped = sqlx::query(
         "UPDATE reviews SET version = $3, state_json = $4, record = max(record, $5),
                 due_at = CASE WHEN $6 THEN json_extract(case_json, '$.expires_at') ELSE $7 END
-         WHERE id = $1 AND version = $2",
+         WHERE id = $1 AND version >= $2 AND version < $3",
     )
     .bind(id.to_string())
-    .bind(expected)
+    .bind(oldest)
     .bind(number(state.version))
     .bind(json(state)?)
     .bind(record)
     .bind(matches!(state.phase, Phase::Pending))
     .bind(claim_by.map(|at| number(at.as_millis())))
-    .execute(&mut **tx)
+    .execute(write)
     .await?;
     Ok(if swapped.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
 }
 
-pub(crate) async fn release(
-    tx: &mut Transaction<'_, Sqlite>,
-    change: &Change,
-    record: i64,
-) -> Result<Applied, StoreError> {
+/// Keeps a run that was released. Two statements, the first of which mostly changes nothing; repeated, they do no harm.
+pub(crate) async fn release(write: &SqlitePool, change: &Change, record: i64) -> Result<Applied, StoreError> {
     let Change::ReleaseRun { run, review, state, digest, at } = change else {
         return Err(StoreError::Corrupt("not a release".to_owned()));
     };
     // A store restored from before the claim learns here that the approval is spent.
-    let version: Option<i64> = sqlx::query_scalar("SELECT version FROM reviews WHERE id = $1")
-        .bind(review.to_string())
-        .fetch_optional(&mut **tx)
-        .await?;
-    if let Some(version) = version.filter(|version| *version < number(state.version)) {
-        swap(tx, *review, state, version, record).await?;
-    }
+    swap(write, *review, Expected::Older(state), record).await?;
     let inserted = sqlx::query(
         "INSERT INTO runs (id, review, digest, state, released_at, record) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT DO NOTHING",
@@ -109,13 +108,13 @@ pub(crate) async fn release(
     .bind(Run::Released.as_str())
     .bind(number(at.as_millis()))
     .bind(record)
-    .execute(&mut **tx)
+    .execute(write)
     .await?;
     Ok(if inserted.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
 }
 
 pub(crate) async fn end_run(
-    tx: &mut Transaction<'_, Sqlite>,
+    write: &SqlitePool,
     run: RunId,
     end: Run,
     at: Timestamp,
@@ -127,7 +126,7 @@ pub(crate) async fn end_run(
             .bind(end.as_str())
             .bind(number(at.as_millis()))
             .bind(detail)
-            .execute(&mut **tx)
+            .execute(write)
             .await?;
     Ok(if ended.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
 }

@@ -236,6 +236,7 @@ async fn a_damaged_store_is_refused() {
     }
     // The writer goes last and folds the write-ahead log into the file.
     store.read.close().await;
+    store.fold.close().await;
     store.write.close().await;
     let path = folder.path().join("store.db");
     let mut bytes = std::fs::read(&path).unwrap();

@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-pub use catalog::{Catalog, Origins, SETTINGS};
+pub use catalog::{Catalog, Origins, SETTINGS, Setting, with_classes};
 pub(crate) use courtesy::Courtesy;
 use courtesy::Question;
 

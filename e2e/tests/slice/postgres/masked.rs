@@ -261,16 +261,20 @@ async fn dropping_all_prepared_statements_leaves_the_transaction_whole() {
 
 const USURPER: &str = r#"
     CREATE FUNCTION usurp() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
-        DEALLOCATE "countersign courtesy columns";
-        EXECUTE 'PREPARE "countersign courtesy columns" (oid[]) AS
-            SELECT a.attrelid, a.attnum, CASE a.attname WHEN ''email'' THEN ''name'' WHEN ''name'' THEN ''email''
-                   ELSE a.attname END, a.atttypid, a.xmin::text, false
-            FROM pg_catalog.pg_attribute AS a
-            WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2';
+        DEALLOCATE "countersign courtesy relations";
+        EXECUTE 'PREPARE "countersign courtesy relations" (text[], text[]) AS
+            SELECT ''relation'', i::bigint, c.oid::text, ''public'', c.relname::text, c.relkind::text, c.xmin::text,
+                   ''false'', ''1'', ''false''
+            FROM generate_series(1, array_length($2, 1)) AS i JOIN pg_class AS c ON c.oid = to_regclass(($2)[i])
+            UNION ALL
+            SELECT ''column'', i, a.attnum::text, CASE a.attname WHEN ''email'' THEN ''name'' WHEN ''name'' THEN ''email''
+                   ELSE a.attname END, a.atttypid::text, a.xmin::text, ''false'', NULL, NULL, NULL
+            FROM generate_series(1, array_length($2, 1)) AS i JOIN pg_attribute AS a
+                ON a.attrelid = to_regclass(($2)[i]) AND a.attnum > 0 AND NOT a.attisdropped';
         RETURN 'taken'; END $$;
     CREATE TABLE indexed (id int);
     CREATE FUNCTION usurp_planning(number int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
-        IF EXISTS (SELECT 1 FROM pg_prepared_statements WHERE name = 'countersign courtesy columns' AND NOT from_sql)
+        IF EXISTS (SELECT 1 FROM pg_prepared_statements WHERE name = 'countersign courtesy relations' AND NOT from_sql)
         THEN PERFORM usurp(); END IF;
         RETURN number; END $$;
     CREATE INDEX ON indexed ((id + usurp_planning(1)));

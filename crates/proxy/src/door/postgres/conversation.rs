@@ -264,7 +264,7 @@ impl Conversation {
 
     /// One action, to the gate and, if it is held, through the wait.
     async fn clear(&mut self, act: &Act, before: &mut Before) -> Result<Cleared, End> {
-        let (mut reading, state) = match self.look(&act.statement.text).await {
+        let (mut reading, state) = match self.look(&act.statement.text, Occasion::Presented).await {
             Ok(found) => found,
             Err(Unread::Told(report)) => return Ok(Cleared::Refused(report)),
             Err(Unread::Failed(failed)) => return Err(failed.into()),
@@ -340,7 +340,7 @@ impl Conversation {
     }
 
     /// What a text means here and now, and the state it would run in.
-    async fn look(&mut self, text: &Arc<str>) -> Result<(Arc<Reading>, Arc<SessionState>), Unread> {
+    async fn look(&mut self, text: &Arc<str>, occasion: Occasion) -> Result<(Arc<Reading>, Arc<SessionState>), Unread> {
         for (setting, expected) in [("client_encoding", "UTF8"), ("standard_conforming_strings", "on")] {
             if self.upstream.settings.get(setting).is_some_and(|value| value != expected) {
                 let why = format!("`{setting}` is not `{expected}`: statements would be read otherwise than they run");
@@ -349,8 +349,17 @@ impl Conversation {
         }
         let target = Arc::clone(self.session.target());
         let hides = self.hides_something();
-        let reading = self.library.read(&mut self.upstream, &target, (text, hides)).await?;
         let whose = (self.door.0.upstream.database.as_str(), self.session.id());
+        let reading = match occasion {
+            Occasion::Presented => self.library.read(&mut self.upstream, &target, (text, hides)).await?,
+            Occasion::Woken => {
+                // What moves from here on is asked for again.
+                self.upstream.settings_moved = false;
+                let (reading, settings) = self.library.read_again(&mut self.upstream, &target, (text, hides)).await?;
+                self.state.learn(settings, whose.0);
+                reading
+            }
+        };
         let state = self.state.now(&mut self.upstream, whose).await?;
         for frame in self.upstream.take_aside() {
             self.pass_aside(&frame);
@@ -409,9 +418,7 @@ impl Conversation {
 
     /// The review moved: what the statement means, and in which state, is asked for afresh on this connection.
     async fn woken(&mut self, text: &Arc<str>) -> Result<Woken, End> {
-        self.library.forget();
-        self.state.forget();
-        match self.look(text).await {
+        match self.look(text, Occasion::Woken).await {
             Ok((reading, state)) => Ok(Woken::Moved(reading, state)),
             Err(Unread::Told(report)) => Ok(Woken::Told(report)),
             Err(Unread::Failed(failed)) => Err(failed.into()),
@@ -467,6 +474,14 @@ struct Before {
     alone: bool,
     /// Settings, or what names mean, may have moved.
     moved: bool,
+}
+
+/// When a text is looked at.
+enum Occasion {
+    /// It came in.
+    Presented,
+    /// The review that it waits for moved.
+    Woken,
 }
 
 /// How a wait ended.

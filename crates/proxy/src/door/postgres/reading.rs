@@ -12,7 +12,7 @@ use protocol::sql::postgres::{Classified, classify};
 use protocol::sql::{Meaning, Prepared};
 
 use super::told;
-use crate::upstream::postgres::{Catalog, Connection, Failed, Origins};
+use crate::upstream::postgres::{Catalog, Connection, Failed, Origins, Setting, with_classes};
 
 /// A statement, read.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Library {
                 self.catalog.check(connection, target).await?;
             }
         }
-        let by_what_was_known = self.catalog.knows_something();
+        let by_what_was_known = !hides && self.catalog.knows_something();
         let mut reading = self.classify(connection, target, text).await?;
         if !reading.is_plain && by_what_was_known {
             self.forget();
@@ -140,6 +140,23 @@ impl Library {
             self.read.insert(Arc::clone(text), Arc::clone(&reading));
         }
         Ok(reading)
+    }
+
+    /// What a text that waited means now: all that was asked is asked anew, in one breath with the settings of the session,
+    /// for the reviewers' answer waits on it.
+    pub(super) async fn read_again(
+        &mut self,
+        connection: &mut Connection,
+        target: &Target,
+        (text, hides): (&Arc<str>, bool),
+    ) -> Result<(Arc<Reading>, Vec<Setting>), Unread> {
+        self.read.clear();
+        let also = if hides { with_classes(target) } else { BTreeSet::new() };
+        let settings = self.catalog.ask_again(connection, target, also).await?;
+        if hides {
+            self.catalog.check_known(target)?;
+        }
+        Ok((self.classify(connection, target, text).await?, settings))
     }
 
     async fn classify(
@@ -296,8 +313,7 @@ impl State {
             self.age = Age::Moved;
         }
         if self.age == Age::Moved && connection.status != Status::Failed {
-            self.known = connection.state(database).await?;
-            (self.age, self.said) = (Age::Asked, None);
+            self.learn(connection.settings_now().await?, database);
         }
         if let Some((status, said)) = &self.said
             && *status == connection.status
@@ -315,6 +331,13 @@ impl State {
         Ok(state)
     }
 
+    /// The settings as they were just told.
+    pub(super) fn learn(&mut self, settings: Vec<Setting>, database: &str) {
+        self.known = SessionState(settings.into_iter().collect());
+        self.known.0.insert("database".to_owned(), database.to_owned());
+        (self.age, self.said) = (Age::Asked, None);
+    }
+
     /// Something ran. What is not a plain read may have moved it; the end of a transaction may move it back.
     pub(super) fn handle_run(&mut self, reading: &Reading, status: Status) {
         if !reading.is_plain {
@@ -329,11 +352,6 @@ impl State {
         if status == Status::Idle {
             self.moved_inside = false;
         }
-    }
-
-    /// It is asked for again.
-    pub(super) const fn forget(&mut self) {
-        self.age = Age::Moved;
     }
 
     /// Whether ending a transaction, or a part of it, may move the state back.

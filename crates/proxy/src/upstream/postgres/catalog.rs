@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use model::{Bound, DataClass, Provenance, SessionState, Target, sha256};
+use model::{Bound, DataClass, Provenance, Target, sha256};
 use protocol::postgres::result::{FIRST_OF_OTHERS, Field};
 use protocol::sql::Table;
 use protocol::sql::postgres::{CatalogQuestion, Functions, Known};
@@ -27,7 +27,7 @@ pub struct Catalog {
 struct Relation {
     number: u32,
     columns: HashMap<i16, Provenance>,
-    /// A column's type is not one of the server's own: making a value of it may run code.
+    /// A column's type, an index or a constraint is not of the server's own making alone: a plain read may run code.
     has_own_types: bool,
 }
 
@@ -69,40 +69,50 @@ impl Catalog {
         if self.known.tables.len() + self.known.functions.len() + self.known.operators.len() > KNOWN {
             *self = Self::default();
         }
-        let (mut tables, mut functions, mut operators) = (Vec::new(), List::new(), List::new());
-        for question in questions {
-            match question {
-                CatalogQuestion::Table(schema, name) => tables.push((schema.clone(), name.clone())),
-                CatalogQuestion::Function(name) => functions.push(Some(name.clone())),
-                CatalogQuestion::Operator(name) => operators.push(Some(name.clone())),
-            }
-        }
-        let schemas = tables.iter().map(|(schema, _)| schema.clone()).collect();
-        let names = tables.iter().map(|(_, name)| Some(name.clone())).collect();
-        let mut asked = Vec::new();
+        let asking = Asking::new(questions);
+        let answers = connection.ask(&asking.questions()).await?;
+        self.learn(target, &asking, answers)
+    }
+
+    /// Asks everything anew that is known, `also` this, and for the settings of the session, in one breath. Not to be asked
+    /// in a transaction.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub async fn ask_again(
+        &mut self,
+        connection: &mut Connection,
+        target: &Target,
+        also: BTreeSet<CatalogQuestion>,
+    ) -> Result<Vec<Setting>, Failed> {
+        let tables = self.known.tables.keys().cloned().map(|(schema, name)| CatalogQuestion::Table(schema, name));
+        let functions = self.known.functions.keys().cloned().map(CatalogQuestion::Function);
+        let operators = self.known.operators.keys().cloned().map(CatalogQuestion::Operator);
+        let asking = Asking::new(&tables.chain(functions).chain(operators).chain(also).collect());
+        *self = Self::default();
+        let mut asked = asking.questions();
+        asked.push(settings());
+        let mut answers = connection.ask(&asked).await?;
+        let told = answers.pop().unwrap_or_default();
+        self.learn(target, &asking, answers)?;
+        Ok(told.into_iter().map(|row| (text(&row, 0).to_owned(), text(&row, 1).to_owned())).collect())
+    }
+
+    fn learn(&mut self, target: &Target, asking: &Asking, answers: Vec<Vec<Row>>) -> Result<(), Failed> {
+        let Asking { tables, functions, operators } = asking;
+        let mut answers = answers.into_iter();
         if !tables.is_empty() {
-            asked.push((Question::Relations, vec![schemas, names]));
+            self.learn_tables(target, tables, &answers.next().unwrap_or_default());
+            self.check_classes(target, tables)?;
         }
         if !functions.is_empty() {
-            asked.push((Question::Functions, vec![functions.clone()]));
-        }
-        if !operators.is_empty() {
-            asked.push((Question::Operators, vec![operators.clone()]));
-        }
-        let mut answers = connection.ask(&asked).await?.into_iter();
-        if !tables.is_empty() {
-            let relations = answers.next().unwrap_or_default();
-            self.learn_tables(connection, target, (&tables, &relations)).await?;
-            self.check_classes(target, &tables)?;
-        }
-        if !functions.is_empty() {
-            self.learn_functions(&functions, &answers.next().unwrap_or_default());
+            self.learn_functions(functions, &answers.next().unwrap_or_default());
         }
         if !operators.is_empty() {
             let told = answers.next().unwrap_or_default();
-            for name in operators.into_iter().flatten() {
+            for name in operators.iter().flatten() {
                 let shadowed = told.iter().any(|row| text(row, 0) == name && text(row, 1) == "t");
-                self.known.operators.insert(name, shadowed);
+                self.known.operators.insert(name.clone(), shadowed);
             }
         }
         Ok(())
@@ -113,13 +123,19 @@ impl Catalog {
     /// # Errors
     /// If one does not, or the server does not answer.
     pub async fn check(&mut self, connection: &mut Connection, target: &Target) -> Result<(), Failed> {
-        let tables = target.classify.keys().filter_map(|column| column.rsplit_once('.')?.0.split_once('.'));
-        let table = |(schema, name): (&str, &str)| CatalogQuestion::Table(Some(schema.to_owned()), name.to_owned());
-        let questions: BTreeSet<_> = tables.map(table).collect();
+        let questions = with_classes(target);
         if questions.is_empty() {
             return Ok(());
         }
         self.ask(connection, target, &questions).await?;
+        self.check_known(target)
+    }
+
+    /// Looks whether every class of the target stands on a column of a table that is known to be there.
+    ///
+    /// # Errors
+    /// If one does not.
+    pub fn check_known(&self, target: &Target) -> Result<(), Failed> {
         for column in target.classify.keys() {
             let known =
                 column.rsplit_once('.').and_then(|(table, _)| table.split_once('.')).is_some_and(|(schema, name)| {
@@ -157,44 +173,35 @@ impl Catalog {
         }
     }
 
-    async fn learn_tables(
-        &mut self,
-        connection: &mut Connection,
-        target: &Target,
-        (names, relations): (&[(Option<String>, String)], &[Row]),
-    ) -> Result<(), Failed> {
-        let numbers: List = relations.iter().map(|row| Some(text(row, 1).to_owned())).collect();
-        let questions = [Question::Columns, Question::Code, Question::Kin];
-        let asked: Vec<_> = questions.into_iter().map(|question| (question, vec![numbers.clone()])).collect();
-        let mut answers = if numbers.is_empty() { Vec::new() } else { connection.ask(&asked).await? }.into_iter();
-        let mut next = || answers.next().unwrap_or_default();
-        let about = About { columns: next(), code: next(), kin: next() };
-        for (place, name) in names.iter().enumerate() {
-            let row = relations.iter().find(|row| text(row, 0).parse() == Ok(place + 1));
-            let table = row.filter(|row| READABLE.contains(&text(row, 4))).map(|row| self.table(target, row, &about));
+    fn learn_tables(&mut self, target: &Target, names: &[(Option<String>, String)], told: &[Row]) {
+        for (place, name) in (1_usize..).zip(names) {
+            let about: Vec<&Row> = told.iter().filter(|row| text(row, 1).parse() == Ok(place)).collect();
+            let relation = about.iter().find(|row| text(row, 0) == "relation" && READABLE.contains(&text(row, 5)));
+            let table = relation.map(|relation| self.table(target, relation, &about));
             self.known.tables.insert(name.clone(), table);
         }
-        Ok(())
     }
 
-    fn table(&mut self, target: &Target, relation: &Row, about: &About) -> Table {
-        let number = text(relation, 1);
-        let (schema, name, kind) = (text(relation, 2), text(relation, 3), text(relation, 4));
-        let of = |rows: &'_ [Row]| -> Vec<Row> { rows.iter().filter(|row| text(row, 0) == number).cloned().collect() };
-        let (columns, code) = (of(&about.columns), of(&about.code));
-        let kin = of(&about.kin);
+    fn table(&mut self, target: &Target, relation: &Row, about: &[&Row]) -> Table {
+        let (number, schema, name, kind) = (text(relation, 2), text(relation, 3), text(relation, 4), text(relation, 5));
+        let of = |tag: &str| -> Vec<&Row> {
+            let mut rows: Vec<&Row> = about.iter().copied().filter(|row| text(row, 0) == tag).collect();
+            rows.sort_by_key(|row| (text(row, 2).parse().unwrap_or(0_i16), *row));
+            rows
+        };
+        let (columns, code, kin) = (of("column"), of("code"), of("kin"));
         let sources = classes_of_sources(target, (schema, name, kind));
         let class_of = |column: &str| {
             let own = declared(target, schema, name, column);
-            own.or_else(|| kin.iter().find_map(|row| declared(target, text(row, 1), text(row, 2), column)))
+            own.or_else(|| kin.iter().find_map(|row| declared(target, text(row, 2), text(row, 3), column)))
         };
         let declared_here: BTreeSet<DataClass> =
-            columns.iter().filter_map(|row| class_of(text(row, 2))).cloned().collect();
+            columns.iter().filter_map(|row| class_of(text(row, 3))).cloned().collect();
         let mut classes = BTreeMap::new();
         let mut origins = HashMap::new();
         for row in &columns {
-            let column = text(row, 2);
-            let (class, generated) = (class_of(column), text(row, 5) == "t");
+            let column = text(row, 3);
+            let (class, generated) = (class_of(column), text(row, 6) == "true");
             // What a view shows, or a generated column holds, may be another column's.
             let (held, origin) = match class {
                 Some(class) => ([class.clone()].into(), Provenance::Classified(class.clone())),
@@ -205,28 +212,32 @@ impl Catalog {
             if !held.is_empty() {
                 classes.insert(column.to_owned(), held);
             }
-            if let Ok(number) = text(row, 1).parse() {
+            if let Ok(number) = text(row, 2).parse() {
                 origins.insert(number, origin);
             }
         }
-        let version: Vec<&str> =
-            columns.iter().chain(&code).chain(&kin).flatten().map(|cell| cell.as_deref().unwrap_or("")).collect();
-        let triggers = code.iter().map(|row| text(row, 1)).filter(|name| !matches!(*name, "_RETURN" | "policy"));
-        let identity = format!("oid {number} xmin {} {}", text(relation, 5), short_hash(&version));
+        let version: Vec<&str> = columns
+            .iter()
+            .chain(&code)
+            .chain(&kin)
+            .flat_map(|row| row.iter().skip(2).map(|cell| cell.as_deref().unwrap_or("")))
+            .collect();
+        let triggers = code.iter().map(|row| text(row, 2)).filter(|name| !matches!(*name, "_RETURN" | "policy"));
+        let identity = format!("oid {number} xmin {} {}", text(relation, 6), short_hash(&version));
         if let Ok(number) = number.parse() {
-            let is_own = |row: &Row| text(row, 3).parse().map_or(true, |kind: u32| kind >= FIRST_OF_OTHERS);
-            let has_own_types = columns.iter().any(is_own);
+            let is_own = |row: &&Row| text(row, 4).parse().map_or(true, |kind: u32| kind >= FIRST_OF_OTHERS);
+            let has_own_types = text(relation, 9) != "false" || columns.iter().any(is_own);
             self.relations.insert(identity.clone(), Relation { number, columns: origins, has_own_types });
         }
         Table {
             schema: schema.to_owned(),
             name: name.to_owned(),
-            columns: columns.iter().map(|row| text(row, 2).to_owned()).collect(),
+            columns: columns.iter().map(|row| text(row, 3).to_owned()).collect(),
             classes,
             identity,
             triggers: triggers.map(str::to_owned).collect(),
-            is_view: matches!(kind, "v" | "f") || text(relation, 6) == "t",
-            estimated_rows: text(relation, 7).parse().ok().filter(|rows| *rows >= 0),
+            is_view: matches!(kind, "v" | "f") || text(relation, 7) != "false",
+            estimated_rows: text(relation, 8).parse().ok().filter(|rows| *rows >= 0),
         }
     }
 
@@ -261,7 +272,7 @@ impl Origins {
         fields.iter().all(|field| field.table == 0 || self.columns.contains_key(&field.table))
     }
 
-    /// Whether a column of theirs has a type that is not one of the server's own.
+    /// Whether a type of a column of theirs, an index or a constraint is not of the server's own making alone.
     #[must_use]
     pub const fn has_own_types(&self) -> bool {
         self.has_own_types
@@ -283,27 +294,69 @@ impl Connection {
         self.ask(&[(Question::DiscardPlans, Vec::new())]).await.map(drop)
     }
 
-    /// The state of the session that changes what statements mean. Not to be asked in a failed transaction.
+    /// The settings of the session that change what statements mean. Not to be asked in a failed transaction.
     ///
     /// # Errors
     /// If the server does not answer.
-    pub async fn state(&mut self, database: &str) -> Result<SessionState, Failed> {
+    pub async fn settings_now(&mut self) -> Result<Vec<Setting>, Failed> {
+        let value = |rows: &[Row]| rows.first().map_or("", |row| text(row, 0)).to_owned();
+        if self.is_idle() {
+            let answers = self.ask(&[settings()]).await?;
+            let pair = |row: &Row| (text(row, 0).to_owned(), text(row, 1).to_owned());
+            return Ok(answers.iter().flatten().map(pair).collect());
+        }
         let asked: Vec<_> = SETTINGS.iter().map(|(_, show)| (Question::Setting(show), Vec::new())).collect();
         let answers = self.ask(&asked).await?;
-        let value = |rows: Vec<Row>| rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
         let names = SETTINGS.iter().map(|(name, _)| (*name).to_owned());
-        let mut state: BTreeMap<String, String> =
-            names.zip(answers.into_iter().map(|rows| value(rows).unwrap_or_default())).collect();
-        state.insert("database".to_owned(), database.to_owned());
-        Ok(SessionState(state))
+        Ok(names.zip(answers.iter().map(|rows| value(rows))).collect())
     }
 }
 
-/// What else is told of the relations asked about.
-struct About {
-    columns: Vec<Row>,
-    code: Vec<Row>,
-    kin: Vec<Row>,
+/// The tables of the target that have classes.
+#[must_use]
+pub fn with_classes(target: &Target) -> BTreeSet<CatalogQuestion> {
+    let tables = target.classify.keys().filter_map(|column| column.rsplit_once('.')?.0.split_once('.'));
+    let table = |(schema, name): (&str, &str)| CatalogQuestion::Table(Some(schema.to_owned()), name.to_owned());
+    tables.map(table).collect()
+}
+
+/// A setting of the session and its value.
+pub type Setting = (String, String);
+
+fn settings() -> (Question, Vec<List>) {
+    (Question::Settings, vec![SETTINGS.iter().map(|(name, _)| Some((*name).to_owned())).collect()])
+}
+
+/// What is asked at a time, each part in the order in which it is answered.
+struct Asking {
+    tables: Vec<(Option<String>, String)>,
+    functions: List,
+    operators: List,
+}
+
+impl Asking {
+    fn new(questions: &BTreeSet<CatalogQuestion>) -> Self {
+        let mut asking = Self { tables: Vec::new(), functions: List::new(), operators: List::new() };
+        for question in questions {
+            match question {
+                CatalogQuestion::Table(schema, name) => asking.tables.push((schema.clone(), name.clone())),
+                CatalogQuestion::Function(name) => asking.functions.push(Some(name.clone())),
+                CatalogQuestion::Operator(name) => asking.operators.push(Some(name.clone())),
+            }
+        }
+        asking
+    }
+
+    fn questions(&self) -> Vec<(Question, Vec<List>)> {
+        let schemas = self.tables.iter().map(|(schema, _)| schema.clone()).collect();
+        let names = self.tables.iter().map(|(_, name)| Some(name.clone())).collect();
+        let all = [
+            (Question::Relations, vec![schemas, names], self.tables.is_empty()),
+            (Question::Functions, vec![self.functions.clone()], self.functions.is_empty()),
+            (Question::Operators, vec![self.operators.clone()], self.operators.is_empty()),
+        ];
+        all.into_iter().filter(|(.., empty)| !empty).map(|(question, values, _)| (question, values)).collect()
+    }
 }
 
 fn declared<'t>(target: &'t Target, schema: &str, table: &str, column: &str) -> Option<&'t DataClass> {

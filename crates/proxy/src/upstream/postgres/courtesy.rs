@@ -44,20 +44,19 @@ pub(super) type Row = Vec<Option<String>>;
 pub(crate) enum Question {
     /// One setting of the session. SHOW takes no snapshot, so that SET TRANSACTION stays possible.
     Setting(&'static str),
+    /// Settings of the session, in one breath: name, value. It takes a snapshot: not for a transaction of the client's.
+    Settings,
     /// The session's own `statement_timeout` is not for the questions behind this one, up to the end of their transaction.
     Patience,
     /// Which of the questions are still the gateway's own: SQL, and code that runs, can only make others.
     Kept,
     /// Plans made under other meanings of names are forgotten.
     DiscardPlans,
-    /// What names mean: place, number, schema, name, kind, version, row policies, rows.
+    /// What names of relations mean, each row of one of these kinds. `relation`: number, place in the question, schema,
+    /// name, kind, version, row policies, rows, whether code of others' making lies under it. `column`: relation, number,
+    /// name, type, version, whether it is generated. `code`, what runs when it is written, or the rule that a view is:
+    /// relation, name, version. `kin`, what it inherits from and what inherits from it: relation, schema, name of each.
     Relations,
-    /// Columns of relations: relation, number, name, type, version, whether it is generated.
-    Columns,
-    /// Code that runs when relations are written, and the rules that views are: relation, name, version.
-    Code,
-    /// What relations inherit from, and what inherits from them: relation, schema, name of each.
-    Kin,
     /// Functions by name: name, whether one stands in the search path outside `pg_catalog`, all of them with versions.
     Functions,
     /// Operators by name: name, whether one stands in the search path outside `pg_catalog`.
@@ -68,13 +67,11 @@ impl Question {
     const fn text(self) -> &'static str {
         match self {
             Self::Setting(show) => show,
+            Self::Settings => SETTINGS,
             Self::Patience => "SELECT pg_catalog.set_config('statement_timeout', '0', true)",
             Self::Kept => KEPT,
             Self::DiscardPlans => "DISCARD PLANS",
             Self::Relations => RELATIONS,
-            Self::Columns => COLUMNS,
-            Self::Code => CODE,
-            Self::Kin => KIN,
             Self::Functions => FUNCTIONS,
             Self::Operators => OPERATORS,
         }
@@ -84,13 +81,11 @@ impl Question {
     fn name(self) -> String {
         let word = match self {
             Self::Setting(show) => show,
+            Self::Settings => "settings",
             Self::Patience => "patience",
             Self::Kept => "kept",
             Self::DiscardPlans => "plans",
             Self::Relations => "relations",
-            Self::Columns => "columns",
-            Self::Code => "code",
-            Self::Kin => "kin",
             Self::Functions => "functions",
             Self::Operators => "operators",
         };
@@ -100,21 +95,7 @@ impl Question {
     /// Whether planning it takes longer than answering. Others are parsed each time: SHOW takes no snapshot, as asking what
     /// is kept does.
     const fn is_planned(self) -> bool {
-        matches!(self, Self::Relations | Self::Columns | Self::Code | Self::Kin | Self::Functions | Self::Operators)
-    }
-
-    /// The type of its values.
-    const fn kind(self) -> u32 {
-        match self {
-            Self::Columns | Self::Code | Self::Kin => OID_ARRAY,
-            Self::Setting(_)
-            | Self::Patience
-            | Self::Kept
-            | Self::DiscardPlans
-            | Self::Relations
-            | Self::Functions
-            | Self::Operators => TEXT_ARRAY,
-        }
+        matches!(self, Self::Settings | Self::Relations | Self::Functions | Self::Operators)
     }
 }
 
@@ -144,7 +125,7 @@ impl Connection {
                 frontend::close(b'P', NAME, output)?;
                 if !self.prepared.contains(question) {
                     frontend::close(b'S', &name, output)?;
-                    frontend::parse(&name, question.text(), values.iter().map(|_| question.kind()), output)?;
+                    frontend::parse(&name, question.text(), values.iter().map(|_| TEXT_ARRAY), output)?;
                 }
                 let put = |list: &List, buffer: &mut bytes::BytesMut| {
                     buffer.extend_from_slice(array(list).as_bytes());
@@ -163,11 +144,16 @@ impl Connection {
         self.prepared.clear();
     }
 
+    /// Whether neither a transaction nor a pipeline is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.status == Status::Idle && self.pipeline == Underway::Nothing
+    }
+
     /// Asks, all in one go, and returns the rows of each answer. What the session's own `statement_timeout`, or a late
     /// cancel, ended outside a transaction is asked once more without the timeout.
     pub(super) async fn ask(&mut self, questions: &[(Question, Vec<List>)]) -> Result<Vec<Vec<Row>>, Failed> {
         let asked = self.ask_kept(questions).await;
-        let is_idle = self.status == Status::Idle && self.pipeline == Underway::Nothing;
+        let is_idle = self.is_idle();
         match asked {
             Err(Failed::Refused(code)) if code == CANCELLED && is_idle => {
                 let patient: Vec<_> =
@@ -299,63 +285,88 @@ const DROPPED: &str = "26000";
 /// Rows of all answers of one asking.
 const ROWS: usize = 100_000;
 const TEXT_ARRAY: u32 = 1009;
-const OID_ARRAY: u32 = 1028;
 
 const KEPT: &str = "
 SELECT s.name FROM pg_catalog.pg_prepared_statement() AS s
 WHERE NOT s.from_sql AND pg_catalog.starts_with(s.name, 'countersign courtesy ')";
 
+const SETTINGS: &str = "
+SELECT s, pg_catalog.current_setting(s) FROM pg_catalog.unnest($1) AS s";
+
+// `(SELECT $1)` hides from the planner how many names there are: after five askings it plans no more. Arrays, which it
+// takes for short, keep what it expects far from where it would compile the plan. So it is below.
 const RELATIONS: &str = "
-SELECT i, c.oid, n.nspname, c.relname, c.relkind::pg_catalog.text, c.xmin::pg_catalog.text,
-       c.relrowsecurity, c.reltuples::pg_catalog.int8
-FROM pg_catalog.generate_series(1, pg_catalog.array_length($2, 1)) AS i
-JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(
-    CASE WHEN ($1)[i] IS NULL THEN pg_catalog.format('%I', ($2)[i])
-         ELSE pg_catalog.format('%I.%I', ($1)[i], ($2)[i]) END)::pg_catalog.oid
-JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace";
-
-const COLUMNS: &str = "
-SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.xmin::pg_catalog.text,
-       (a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog.\"char\")
-FROM pg_catalog.pg_attribute AS a
-WHERE a.attrelid OPERATOR(pg_catalog.=) ANY ($1) AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
-ORDER BY a.attrelid, a.attnum";
-
-const CODE: &str = "
-SELECT t.tgrelid, t.tgname::pg_catalog.text, pg_catalog.concat_ws(' ', t.oid, t.xmin, p.oid, p.xmin)
-FROM pg_catalog.pg_trigger AS t
-JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid
-WHERE t.tgrelid OPERATOR(pg_catalog.=) ANY ($1) AND NOT t.tgisinternal
-  AND t.tgenabled OPERATOR(pg_catalog.<>) 'D'::pg_catalog.\"char\"
-UNION ALL
-SELECT r.ev_class, r.rulename::pg_catalog.text, pg_catalog.concat_ws(' ', r.oid, r.xmin)
-FROM pg_catalog.pg_rewrite AS r
-WHERE r.ev_class OPERATOR(pg_catalog.=) ANY ($1)
-  AND r.ev_enabled OPERATOR(pg_catalog.<>) 'D'::pg_catalog.\"char\"
-UNION ALL
-SELECT p.polrelid, 'policy'::pg_catalog.text, pg_catalog.concat_ws(' ', p.oid, p.xmin)
-FROM pg_catalog.pg_policy AS p
-WHERE p.polrelid OPERATOR(pg_catalog.=) ANY ($1)
-ORDER BY 1, 2, 3";
-
-const KIN: &str = "
-WITH RECURSIVE up(one, other) AS (
-    SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits AS i
-    WHERE i.inhrelid OPERATOR(pg_catalog.=) ANY ($1)
-    UNION
-    SELECT up.one, i.inhparent FROM up
-    JOIN pg_catalog.pg_inherits AS i ON i.inhrelid OPERATOR(pg_catalog.=) up.other),
-down(one, other) AS (
-    SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits AS i
-    WHERE i.inhparent OPERATOR(pg_catalog.=) ANY ($1)
-    UNION
-    SELECT down.one, i.inhrelid FROM down
-    JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) down.other)
-SELECT k.one, n.nspname, c.relname
-FROM (SELECT one, other FROM up UNION SELECT one, other FROM down) AS k
-JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) k.other
-JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-ORDER BY 1, 2, 3";
+WITH named(place, one) AS MATERIALIZED (
+    SELECT t.place, pg_catalog.to_regclass(CASE WHEN t.schema IS NULL THEN pg_catalog.format('%I', t.name)
+        ELSE pg_catalog.format('%I.%I', t.schema, t.name) END)::pg_catalog.oid
+    FROM ROWS FROM (pg_catalog.unnest((SELECT $1)), pg_catalog.unnest((SELECT $2)))
+        WITH ORDINALITY AS t(schema, name, place)),
+family(place, one, up, down) AS MATERIALIZED (
+    SELECT n.place, n.one, ARRAY(
+        WITH RECURSIVE up(one) AS (
+            SELECT n.one
+            UNION
+            SELECT i.inhparent FROM up
+            JOIN pg_catalog.pg_inherits AS i ON i.inhrelid OPERATOR(pg_catalog.=) up.one)
+        SELECT up.one FROM up), ARRAY(
+        WITH RECURSIVE down(one) AS (
+            SELECT n.one
+            UNION
+            SELECT i.inhrelid FROM down
+            JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) down.one)
+        SELECT down.one FROM down)
+    FROM named AS n)
+SELECT x.* FROM family AS n CROSS JOIN LATERAL (
+    SELECT 'relation'::pg_catalog.text, n.place, c.oid::pg_catalog.text, s.nspname::pg_catalog.text,
+           c.relname::pg_catalog.text, c.relkind::pg_catalog.text, c.xmin::pg_catalog.text,
+           c.relrowsecurity::pg_catalog.text, c.reltuples::pg_catalog.int8::pg_catalog.text,
+           EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+               WHERE d.refobjid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+                 AND d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[
+                     'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid,
+                     'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid,
+                     'pg_catalog.pg_operator'::pg_catalog.regclass::pg_catalog.oid,
+                     'pg_catalog.pg_opclass'::pg_catalog.regclass::pg_catalog.oid])
+                 AND ((d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+                       AND d.objid OPERATOR(pg_catalog.=) ANY (pg_catalog.array_cat(n.down, ARRAY(
+                           SELECT i.indexrelid FROM pg_catalog.pg_index AS i
+                           WHERE i.indrelid OPERATOR(pg_catalog.=) ANY (n.down)))))
+                   OR (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid
+                       AND d.objid OPERATOR(pg_catalog.=) ANY (ARRAY(
+                           SELECT k.oid FROM pg_catalog.pg_constraint AS k
+                           WHERE k.conrelid OPERATOR(pg_catalog.=) ANY (n.down)))))
+           )::pg_catalog.text
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS s ON s.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.oid OPERATOR(pg_catalog.=) n.one
+    UNION ALL
+    SELECT 'kin', n.place, s.nspname::pg_catalog.text, c.relname::pg_catalog.text, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS s ON s.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.oid OPERATOR(pg_catalog.=) ANY (pg_catalog.array_cat(n.up, n.down))
+      AND c.oid OPERATOR(pg_catalog.<>) n.one
+    UNION ALL
+    SELECT 'column', n.place, a.attnum::pg_catalog.text, a.attname::pg_catalog.text, a.atttypid::pg_catalog.text,
+           a.xmin::pg_catalog.text, (a.attgenerated OPERATOR(pg_catalog.<>) ''::pg_catalog.\"char\")::pg_catalog.text,
+           NULL, NULL, NULL
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid OPERATOR(pg_catalog.=) n.one AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT 'code', n.place, t.tgname::pg_catalog.text, pg_catalog.concat_ws(' ', t.oid, t.xmin, p.oid, p.xmin),
+           NULL, NULL, NULL, NULL, NULL, NULL
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid
+    WHERE t.tgrelid OPERATOR(pg_catalog.=) n.one AND NOT t.tgisinternal
+      AND t.tgenabled OPERATOR(pg_catalog.<>) 'D'::pg_catalog.\"char\"
+    UNION ALL
+    SELECT 'code', n.place, r.rulename::pg_catalog.text, pg_catalog.concat_ws(' ', r.oid, r.xmin),
+           NULL, NULL, NULL, NULL, NULL, NULL
+    FROM pg_catalog.pg_rewrite AS r
+    WHERE r.ev_class OPERATOR(pg_catalog.=) n.one AND r.ev_enabled OPERATOR(pg_catalog.<>) 'D'::pg_catalog.\"char\"
+    UNION ALL
+    SELECT 'code', n.place, 'policy', pg_catalog.concat_ws(' ', p.oid, p.xmin), NULL, NULL, NULL, NULL, NULL, NULL
+    FROM pg_catalog.pg_policy AS p
+    WHERE p.polrelid OPERATOR(pg_catalog.=) n.one) AS x";
 
 const FUNCTIONS: &str = "
 SELECT p.proname,
@@ -364,7 +375,7 @@ SELECT p.proname,
        pg_catalog.string_agg(pg_catalog.concat_ws(' ', p.oid, p.xmin), ',' ORDER BY p.oid)
 FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-WHERE p.proname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
+WHERE p.proname OPERATOR(pg_catalog.=) ANY ((SELECT $1)::pg_catalog.name[])
 GROUP BY p.proname";
 
 const OPERATORS: &str = "
@@ -373,5 +384,5 @@ SELECT o.oprname,
            AND n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)))
 FROM pg_catalog.pg_operator AS o
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace
-WHERE o.oprname OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.name[])
+WHERE o.oprname OPERATOR(pg_catalog.=) ANY ((SELECT $1)::pg_catalog.name[])
 GROUP BY o.oprname";
