@@ -29,8 +29,10 @@ pub enum CatalogQuestion {
     Table(Option<String>, String),
     /// What functions of this name there are.
     Function(String),
-    /// Whether an operator of this name does.
+    /// Whether an operator of this name stands in the search path outside `pg_catalog`.
     Operator(String),
+    /// Whether a type of this name does.
+    Type(String),
 }
 
 /// What the catalog has told so far.
@@ -42,6 +44,8 @@ pub struct Known {
     pub functions: BTreeMap<String, Functions>,
     /// Operators that were asked, and whether one stands outside `pg_catalog`.
     pub operators: BTreeMap<String, bool>,
+    /// Types that were asked, and whether one stands outside `pg_catalog`.
+    pub types: BTreeMap<String, bool>,
 }
 
 /// All functions of one name.
@@ -261,6 +265,7 @@ impl Known {
                 }
                 CatalogQuestion::Function(name) => drop(known.functions.insert(name.clone(), Functions::default())),
                 CatalogQuestion::Operator(name) => drop(known.operators.insert(name.clone(), false)),
+                CatalogQuestion::Type(name) => drop(known.types.insert(name.clone(), false)),
             }
         }
         known

@@ -52,7 +52,7 @@ async fn no_error_carries_a_value() {
 }
 
 /// Statements on tables without classes, behind each of which code of others runs that says what it likes.
-const WHISPERED: [&str; 11] = [
+const WHISPERED: [&str; 13] = [
     "SELECT id FROM guarded LIMIT 5",
     "INSERT INTO guarded VALUES (1)",
     "INSERT INTO defaulted DEFAULT VALUES",
@@ -64,16 +64,19 @@ const WHISPERED: [&str; 11] = [
     "SELECT '1'::small",
     "SELECT x FROM jsonb_to_recordset('[{\"x\": 1}]') AS t (x small)",
     "SELECT id FROM limited WHERE several = '{1}'",
+    "SELECT id FROM planned WHERE id = 1",
+    "SELECT '1'::date",
 ];
 
 #[tokio::test]
 async fn what_code_behind_a_table_without_classes_says_carries_no_value() {
     let (bank, gateway) = open().await;
     let mut wire = session(&gateway, "training").await;
+    wire.query("SET search_path = public, pg_catalog").await.ok();
     for how in ["NOTICE", "WARNING", "EXCEPTION"] {
         bank.execute(&WHISPERING.replace("HOW", how)).await;
         for statement in WHISPERED {
-            let told = bank.gives(&format!("BEGIN; {statement}; ROLLBACK")).await;
+            let told = bank.gives(&format!("SET search_path = public, pg_catalog; BEGIN; {statement}; ROLLBACK")).await;
             assert!(bank.canaries.heard(told.as_bytes()).is_some(), "a dead exploit: {statement}: {told}");
             for frames in [frame::query(statement), [frame::statement(statement, &[]), frame::sync()].concat()] {
                 ask(&gateway, &mut wire, &frames).await;
@@ -99,8 +102,8 @@ async fn what_code_behind_a_table_without_classes_says_carries_no_value() {
 }
 
 const WHISPERING: &str = "
-    DROP TABLE IF EXISTS guarded, defaulted, checked, indexed, parents, children, limited;
-    DROP DOMAIN IF EXISTS small;
+    DROP TABLE IF EXISTS guarded, defaulted, checked, indexed, parents, children, limited, planned, armed;
+    DROP DOMAIN IF EXISTS small, public.date;
     CREATE OR REPLACE FUNCTION tell(value int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ DECLARE e text; BEGIN
         IF value > 0 THEN SELECT email INTO e FROM customers WHERE customers.id = 1; RAISE HOW '%', e; END IF;
         RETURN true; END $$;
@@ -124,4 +127,12 @@ const WHISPERING: &str = "
     CREATE DOMAIN small AS int CHECK (tell(VALUE));
     CREATE TABLE limited (id small, several small[]);
     INSERT INTO limited VALUES (0, '{0}');
+    CREATE DOMAIN public.date AS int CHECK (tell(VALUE));
+    CREATE TABLE armed (id int);
+    CREATE OR REPLACE FUNCTION tell_armed(value int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+        IF EXISTS (SELECT FROM armed) THEN PERFORM tell(value); END IF;
+        RETURN value; END $$;
+    CREATE TABLE planned (id int);
+    CREATE INDEX ON planned ((id + tell_armed(1)));
+    INSERT INTO armed VALUES (1);
 ";

@@ -266,6 +266,10 @@ impl Asked {
                 let outside = self.outside("pg_operator", "opr", &name).await;
                 self.known.operators.insert(name, outside);
             }
+            CatalogQuestion::Type(name) => {
+                let outside = self.outside("pg_type", "typ", &name).await;
+                self.known.types.insert(name, outside);
+            }
         }
     }
 

@@ -6,14 +6,14 @@ use std::rc::Rc;
 use model::{Bound, Facts, Resource, ResourceKind, Verb};
 use pg_raw_parse::Node;
 use pg_raw_parse::nodes::{
-    DeleteStmt, InsertStmt, LockingClause, MergeStmt, RangeVar, SelectStmt, UpdateStmt, WithClause,
+    DeleteStmt, InsertStmt, LockingClause, MergeStmt, RangeVar, SelectStmt, TypeName, UpdateStmt, WithClause,
 };
 use pg_raw_parse::raw::{LimitOption, SetOperation, SubLinkType};
 
 use super::block::{Block, Member, Refs, aggregates, output_refs, own_refs};
 use super::bound::short_limit;
-use super::tree::{children, hides_a_type, is_plain, is_the_servers};
-use super::{Named, Reading, dotted, functions};
+use super::tree::{TypeWritten, children, hides_a_type, is_plain, type_written};
+use super::{CatalogQuestion, Named, Reading, dotted, functions};
 
 /// Something still to be looked into.
 pub(super) enum Work<'a> {
@@ -152,7 +152,7 @@ impl Reading<'_> {
                 children(node, |child| work.push(Work::Node(child, scope.clone(), inside)));
             }
             Node::TypeName(name) => {
-                self.meaning.names_types |= !is_the_servers(name);
+                self.names_type(name);
                 children(node, |child| work.push(Work::Node(child, scope.clone(), inside)));
             }
             Node::ColumnDef(column) => {
@@ -391,7 +391,7 @@ impl Reading<'_> {
     /// A function by name: on the allow-list and not shadowed, or an operation of its own.
     pub(super) fn call(&mut self, schema: &[&str], name: &str) {
         let ours = matches!(schema, [] | ["pg_catalog"]);
-        let shadowed = schema.is_empty() && self.is_shadowed(name, false);
+        let shadowed = schema.is_empty() && self.is_shadowed(CatalogQuestion::Function(name.to_owned()));
         if ours && !shadowed {
             match functions::meaning(name) {
                 functions::Meaning::Harmless => return,
@@ -410,7 +410,7 @@ impl Reading<'_> {
                 self.meaning.bound.push(Bound { name: format!("functions {name}"), identity });
             }
             Some(_) => {}
-            None => drop(self.questions.insert(super::CatalogQuestion::Function(name.to_owned()))),
+            None => drop(self.questions.insert(CatalogQuestion::Function(name.to_owned()))),
         }
         let schema = schema.join(".");
         self.add(Verb::SqlCall, Resource::new(ResourceKind::Function, &schema, name), Facts::default());
@@ -423,7 +423,7 @@ impl Reading<'_> {
             return;
         }
         match self.known.functions.get(name) {
-            None => drop(self.questions.insert(super::CatalogQuestion::Function(name.to_owned()))),
+            None => drop(self.questions.insert(CatalogQuestion::Function(name.to_owned()))),
             Some(functions) if functions.identity.is_empty() => {}
             Some(_) => self.call(&[], name),
         }
@@ -432,27 +432,33 @@ impl Reading<'_> {
     pub(super) fn operator(&mut self, schema: &[&str], name: &str) {
         let ours = matches!(schema, [] | ["pg_catalog"]);
         // IN, LIKE and their like are operators in the tree, and may be replaced like any other.
-        if !ours || (schema.is_empty() && self.is_shadowed(name, true)) {
+        if !ours || (schema.is_empty() && self.is_shadowed(CatalogQuestion::Operator(name.to_owned()))) {
             let resource = Resource::new(ResourceKind::Function, &schema.join("."), name);
             self.add(Verb::SqlCall, resource, Facts::default());
         }
     }
 
-    /// Whether something of this name stands in the search path outside `pg_catalog`. What is not known is asked.
-    fn is_shadowed(&mut self, name: &str, operator: bool) -> bool {
-        let (known, question) = if operator {
-            (self.known.operators.get(name).copied(), super::CatalogQuestion::Operator(name.to_owned()))
-        } else {
-            let functions = self.known.functions.get(name);
-            (functions.map(|functions| functions.shadow), super::CatalogQuestion::Function(name.to_owned()))
+    /// A type by name: the server's own, whatever stands in front of it in the search path, or one of others' making.
+    fn names_type(&mut self, name: &TypeName) {
+        self.meaning.names_types |= match type_written(name) {
+            TypeWritten::TheServers => false,
+            TypeWritten::LikeTheServers(name) => self.is_shadowed(CatalogQuestion::Type(name.to_owned())),
+            TypeWritten::Others => true,
         };
-        match known {
-            Some(shadowed) => shadowed,
-            None => {
-                self.questions.insert(question);
-                false
-            }
-        }
+    }
+
+    /// Whether something of this name stands in the search path outside `pg_catalog`. What is not known is asked.
+    fn is_shadowed(&mut self, question: CatalogQuestion) -> bool {
+        let known = match &question {
+            CatalogQuestion::Operator(name) => self.known.operators.get(name).copied(),
+            CatalogQuestion::Type(name) => self.known.types.get(name).copied(),
+            CatalogQuestion::Function(name) => self.known.functions.get(name).map(|functions| functions.shadow),
+            CatalogQuestion::Table(..) => None,
+        };
+        known.unwrap_or_else(|| {
+            self.questions.insert(question);
+            false
+        })
     }
 }
 

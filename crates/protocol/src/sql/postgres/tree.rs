@@ -143,13 +143,22 @@ pub(super) const fn hides_a_type(node: Node<'_>) -> bool {
     )
 }
 
-/// Whether a type is one that the server brings: no code of others' makes its values.
-pub(super) fn is_the_servers(name: &TypeName) -> bool {
+/// How a type is named.
+pub(super) enum TypeWritten<'n> {
+    /// In full, or by the grammar's own word: one that the server brings, whose values no code of others makes.
+    TheServers,
+    /// By a name that the server brings, and that another schema may have before it.
+    LikeTheServers(&'n str),
+    /// By any other.
+    Others,
+}
+
+pub(super) fn type_written(name: &TypeName) -> TypeWritten<'_> {
     let mut parts = name.names().iter().filter_map(|part| part.sval());
     match (parts.next(), parts.next(), parts.next()) {
-        (Some("pg_catalog"), Some(_), None) => true,
-        (Some(name), None, None) => TYPES.binary_search(&name).is_ok(),
-        _ => false,
+        (Some("pg_catalog"), Some(_), None) => TypeWritten::TheServers,
+        (Some(name), None, None) if TYPES.binary_search(&name).is_ok() => TypeWritten::LikeTheServers(name),
+        _ => TypeWritten::Others,
     }
 }
 

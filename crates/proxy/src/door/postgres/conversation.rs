@@ -527,10 +527,10 @@ const PIPELINE_MESSAGES: usize = 20_000;
 const WAITING_BYTES: usize = 1 << 20;
 /// Between two notices of a held statement.
 const REMIND: std::time::Duration = std::time::Duration::from_secs(60);
-/// Whether a reported setting is one that cannot be filled with free text. A time zone is its own name only where there is a
-/// file of that name; otherwise it may be any word.
+/// Whether a reported setting is one that cannot be filled with free text. A time zone without a digit is its own name only
+/// where there is a file of that name; with one, it may be any word and an offset.
 fn is_listed(name: &str, value: &str) -> bool {
-    let is_plain = |value: &str| value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte));
+    let is_plain = |value: &str| value.bytes().all(|byte| byte.is_ascii_alphabetic() || b"/_-".contains(&byte));
     match name {
         "TimeZone" => ["UTC", "GMT"].contains(&value) || (value.contains('/') && is_plain(value)),
         name => REPORTED.contains(&name),
@@ -552,3 +552,19 @@ const REPORTED: [&str; 12] = [
     "session_authorization",
     "standard_conforming_strings",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::is_listed;
+
+    #[test]
+    fn a_time_zone_is_told_only_where_it_has_the_form_of_a_region() {
+        for told in ["UTC", "GMT", "Europe/Berlin", "America/Argentina/Buenos_Aires"] {
+            assert!(is_listed("TimeZone", told), "{told}");
+        }
+        for kept in ["x/secret5", "a/b5c", "secret5", "<a/b>0", "Etc/GMT+5", "a/b c"] {
+            assert!(!is_listed("TimeZone", kept), "{kept}");
+        }
+        assert!(is_listed("DateStyle", "ISO, MDY") && !is_listed("application_name", "x"));
+    }
+}

@@ -1,5 +1,5 @@
-//! What names mean on one connection, as its server says it now: tables with their classes, functions, operators, and
-//! which column a result's column is. Forgotten after [`AGE`], and by whatever may have changed it.
+//! What names mean on one connection, as its server says it now: tables with their classes, functions, operators,
+//! types, and which column a result's column is. Forgotten after [`AGE`], and by whatever may have changed it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -47,7 +47,12 @@ impl Catalog {
     /// Whether anything was told yet.
     #[must_use]
     pub fn knows_something(&self) -> bool {
-        !(self.known.tables.is_empty() && self.known.functions.is_empty() && self.known.operators.is_empty())
+        self.size() > 0
+    }
+
+    fn size(&self) -> usize {
+        let Known { tables, functions, operators, types } = &self.known;
+        tables.len() + functions.len() + operators.len() + types.len()
     }
 
     /// Whether it may still be gone by, for a plain read.
@@ -66,7 +71,7 @@ impl Catalog {
         target: &Target,
         questions: &BTreeSet<CatalogQuestion>,
     ) -> Result<(), Failed> {
-        if self.known.tables.len() + self.known.functions.len() + self.known.operators.len() > KNOWN {
+        if self.size() > KNOWN {
             *self = Self::default();
         }
         let asking = Asking::new(questions);
@@ -88,7 +93,8 @@ impl Catalog {
         let tables = self.known.tables.keys().cloned().map(|(schema, name)| CatalogQuestion::Table(schema, name));
         let functions = self.known.functions.keys().cloned().map(CatalogQuestion::Function);
         let operators = self.known.operators.keys().cloned().map(CatalogQuestion::Operator);
-        let asking = Asking::new(&tables.chain(functions).chain(operators).chain(also).collect());
+        let types = self.known.types.keys().cloned().map(CatalogQuestion::Type);
+        let asking = Asking::new(&tables.chain(functions).chain(operators).chain(types).chain(also).collect());
         *self = Self::default();
         let mut asked = asking.questions();
         asked.push(settings());
@@ -99,7 +105,7 @@ impl Catalog {
     }
 
     fn learn(&mut self, target: &Target, asking: &Asking, answers: Vec<Vec<Row>>) -> Result<(), Failed> {
-        let Asking { tables, functions, operators } = asking;
+        let Asking { tables, functions, operators, types } = asking;
         let mut answers = answers.into_iter();
         if !tables.is_empty() {
             self.learn_tables(target, tables, &answers.next().unwrap_or_default());
@@ -108,13 +114,12 @@ impl Catalog {
         if !functions.is_empty() {
             self.learn_functions(functions, &answers.next().unwrap_or_default());
         }
-        if !operators.is_empty() {
-            let told = answers.next().unwrap_or_default();
-            for name in operators.iter().flatten() {
-                let shadowed = told.iter().any(|row| text(row, 0) == name && text(row, 1) == "t");
-                self.known.operators.insert(name.clone(), shadowed);
-            }
-        }
+        let told = answers.next().unwrap_or_default();
+        let shadowed = |tag, name| told.iter().any(|row| text(row, 0) == tag && text(row, 1) == name);
+        let names = operators.iter().flatten().map(|name| (name.clone(), shadowed("operator", name)));
+        self.known.operators.extend(names);
+        let names = types.iter().flatten().map(|name| (name.clone(), shadowed("type", name)));
+        self.known.types.extend(names);
         Ok(())
     }
 
@@ -332,16 +337,19 @@ struct Asking {
     tables: Vec<(Option<String>, String)>,
     functions: List,
     operators: List,
+    types: List,
 }
 
 impl Asking {
     fn new(questions: &BTreeSet<CatalogQuestion>) -> Self {
-        let mut asking = Self { tables: Vec::new(), functions: List::new(), operators: List::new() };
+        let mut asking =
+            Self { tables: Vec::new(), functions: List::new(), operators: List::new(), types: List::new() };
         for question in questions {
             match question {
                 CatalogQuestion::Table(schema, name) => asking.tables.push((schema.clone(), name.clone())),
                 CatalogQuestion::Function(name) => asking.functions.push(Some(name.clone())),
                 CatalogQuestion::Operator(name) => asking.operators.push(Some(name.clone())),
+                CatalogQuestion::Type(name) => asking.types.push(Some(name.clone())),
             }
         }
         asking
@@ -353,7 +361,11 @@ impl Asking {
         let all = [
             (Question::Relations, vec![schemas, names], self.tables.is_empty()),
             (Question::Functions, vec![self.functions.clone()], self.functions.is_empty()),
-            (Question::Operators, vec![self.operators.clone()], self.operators.is_empty()),
+            (
+                Question::Shadows,
+                vec![self.operators.clone(), self.types.clone()],
+                self.operators.is_empty() && self.types.is_empty(),
+            ),
         ];
         all.into_iter().filter(|(.., empty)| !empty).map(|(question, values, _)| (question, values)).collect()
     }

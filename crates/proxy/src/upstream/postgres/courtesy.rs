@@ -59,8 +59,9 @@ pub(crate) enum Question {
     Relations,
     /// Functions by name: name, whether one stands in the search path outside `pg_catalog`, all of them with versions.
     Functions,
-    /// Operators by name: name, whether one stands in the search path outside `pg_catalog`.
-    Operators,
+    /// Those of the operators and of the types named that stand in the search path outside `pg_catalog`: `operator` or
+    /// `type`, name.
+    Shadows,
 }
 
 impl Question {
@@ -73,7 +74,7 @@ impl Question {
             Self::DiscardPlans => "DISCARD PLANS",
             Self::Relations => RELATIONS,
             Self::Functions => FUNCTIONS,
-            Self::Operators => OPERATORS,
+            Self::Shadows => SHADOWS,
         }
     }
 
@@ -87,7 +88,7 @@ impl Question {
             Self::DiscardPlans => "plans",
             Self::Relations => "relations",
             Self::Functions => "functions",
-            Self::Operators => "operators",
+            Self::Shadows => "shadows",
         };
         format!("{NAME} {word}")
     }
@@ -95,7 +96,7 @@ impl Question {
     /// Whether planning it takes longer than answering. Others are parsed each time: SHOW takes no snapshot, as asking what
     /// is kept does.
     const fn is_planned(self) -> bool {
-        matches!(self, Self::Settings | Self::Relations | Self::Functions | Self::Operators)
+        matches!(self, Self::Settings | Self::Relations | Self::Functions | Self::Shadows)
     }
 }
 
@@ -378,11 +379,16 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
 WHERE p.proname OPERATOR(pg_catalog.=) ANY ((SELECT $1)::pg_catalog.name[])
 GROUP BY p.proname";
 
-const OPERATORS: &str = "
-SELECT o.oprname,
-       pg_catalog.bool_or(n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'
-           AND n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)))
-FROM pg_catalog.pg_operator AS o
+const SHADOWS: &str = "
+SELECT DISTINCT 'operator', o.oprname::pg_catalog.text FROM pg_catalog.pg_operator AS o
 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace
 WHERE o.oprname OPERATOR(pg_catalog.=) ANY ((SELECT $1)::pg_catalog.name[])
-GROUP BY o.oprname";
+  AND n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'
+  AND n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
+UNION ALL
+SELECT DISTINCT 'type', t.typname::pg_catalog.text FROM pg_catalog.pg_type AS t
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
+WHERE t.typname OPERATOR(pg_catalog.=) ANY ((SELECT $2)::pg_catalog.name[])
+  AND n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'
+  AND (n.oid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+       OR n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)))";
