@@ -26,6 +26,8 @@ pub enum Kind {
     Statement,
     /// Policy decided on a statement's facts.
     Decision,
+    /// A statement was cleared to be prepared: it did not run.
+    Prepare,
     /// An action was cleared under an `allow`.
     Execute,
     /// An action was refused.
@@ -56,13 +58,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Started,
         Self::Session,
         Self::SessionEnded,
         Self::LoginFailed,
         Self::Statement,
         Self::Decision,
+        Self::Prepare,
         Self::Execute,
         Self::Refused,
         Self::ReviewOpened,
@@ -88,6 +91,7 @@ impl Kind {
             Self::LoginFailed => "login-failed",
             Self::Statement => "statement",
             Self::Decision => "decision",
+            Self::Prepare => "prepare",
             Self::Execute => "execute",
             Self::Refused => "refused",
             Self::ReviewOpened => "review-opened",
@@ -118,7 +122,7 @@ pub struct Leaf {
 /// A value that the leaf commits to.
 #[derive(Debug)]
 struct Commitment {
-    salt: [u8; 16],
+    salt: [u8; SALT_BYTES],
     value: Value,
 }
 
@@ -165,17 +169,44 @@ impl Leaf {
     /// # Errors
     /// If leaf or payload is over its limit: such an action cannot be recorded, and so it cannot run.
     pub fn finish(self) -> Result<Entry, crate::Unwritable> {
-        let Self { name, mut fields, commitments } = self;
         let mut payload = Vec::new();
+        if !self.commitments.is_empty() {
+            write_object(&mut payload, of(&self.commitments), |out, _, Commitment { salt, value }| {
+                write_json(out, &(BASE64_URL_SAFE_NO_PAD.encode(salt), value));
+            });
+        }
+        self.finish_with(payload)
+    }
+
+    /// The finished record, short: it commits to this value alone, and only the salt is kept. Who has the value can show
+    /// that it is the one.
+    ///
+    /// # Errors
+    /// As `finish`.
+    pub fn finish_short(
+        self,
+        name: &'static str,
+        value: impl Into<Value>,
+        salts: &mut SaltSource,
+    ) -> Result<Entry, crate::Unwritable> {
+        let leaf = self.commit(name, value, salts);
+        match leaf.commitments.as_slice() {
+            [(_, Commitment { salt, .. })] => {
+                let payload = salt.to_vec();
+                leaf.finish_with(payload)
+            }
+            _ => leaf.finish(),
+        }
+    }
+
+    fn finish_with(self, payload: Vec<u8>) -> Result<Entry, crate::Unwritable> {
+        let Self { name, mut fields, commitments } = self;
         if !commitments.is_empty() {
             let mut committed = Vec::with_capacity(64);
             write_object(&mut committed, of(&commitments), |out, name, Commitment { salt, value }| {
-                write_json(out, &BASE64_URL_SAFE_NO_PAD.encode(commitment(salt, name, value).as_bytes()));
+                write_json(out, &encoded(salt, name, value));
             });
             put(&mut fields, "c", committed);
-            write_object(&mut payload, of(&commitments), |out, _, Commitment { salt, value }| {
-                write_json(out, &(BASE64_URL_SAFE_NO_PAD.encode(salt), value));
-            });
         }
         let mut leaf = Vec::with_capacity(256);
         write_object(&mut leaf, of(&fields), |out, _, field| out.extend_from_slice(field));
@@ -257,34 +288,52 @@ impl Committed {
     pub fn number(&self, name: &str) -> u64 {
         self.0.get(name).and_then(Value::as_u64).unwrap_or(0)
     }
+
+    /// Whether a record that keeps only a salt commits to this value.
+    #[must_use]
+    pub fn commits_to(&self, payload: &[u8], name: &str, value: &Value) -> bool {
+        payload.len() == SALT_BYTES && self.commitment(name) == Some(&encoded(payload, name, value))
+    }
+
+    fn commitments(&self) -> impl Iterator<Item = &String> {
+        self.0.get("c").and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys)
+    }
+
+    fn commitment(&self, name: &str) -> Option<&str> {
+        self.0.get("c")?.get(name)?.as_str()
+    }
 }
 
 /// Opens `payload` against `leaf`: every value must match its commitment, and every commitment must be opened.
-/// An empty payload opens nothing: it was erased, or the record commits to nothing.
+/// An empty payload opens nothing: it was erased, or the record commits to nothing. One that is a salt and nothing else
+/// opens nothing either: its record commits to one value, which is not kept.
 ///
 /// # Errors
 /// With the name of the first value that does not match.
 pub fn open_payload(leaf: &Committed, payload: &[u8]) -> Result<Opened, String> {
-    if payload.is_empty() {
+    let is_short = payload.len() == SALT_BYTES && leaf.commitments().count() == 1;
+    if payload.is_empty() || is_short {
         return Ok(Opened::new());
     }
     let payload: BTreeMap<String, (String, Value)> =
         serde_json::from_slice(payload).map_err(|_| "the payload is not readable".to_owned())?;
-    let empty = serde_json::Map::new();
-    let commitments = leaf.0.get("c").and_then(Value::as_object).unwrap_or(&empty);
-    if let Some(missing) = commitments.keys().find(|name| !payload.contains_key(*name)) {
+    if let Some(missing) = leaf.commitments().find(|name| !payload.contains_key(*name)) {
         return Err(format!("the payload does not open `{missing}`"));
     }
     let mut opened = Opened::new();
     for (name, (salt, value)) in payload {
         let salt = BASE64_URL_SAFE_NO_PAD.decode(&salt).map_err(|_| format!("the salt of `{name}` is not base64"))?;
-        let found = BASE64_URL_SAFE_NO_PAD.encode(commitment(&salt, &name, &value).as_bytes());
-        if commitments.get(&name).and_then(Value::as_str) != Some(found.as_str()) {
+        if leaf.commitment(&name) != Some(&encoded(&salt, &name, &value)) {
             return Err(format!("`{name}` does not match its commitment"));
         }
         opened.insert(name, value);
     }
     Ok(opened)
+}
+
+/// A commitment as it stands in the leaf.
+fn encoded(salt: &[u8], name: &str, value: &Value) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(commitment(salt, name, value).as_bytes())
 }
 
 fn commitment(salt: &[u8], name: &str, value: &Value) -> Digest {
@@ -361,7 +410,7 @@ impl SaltSource {
     }
 
     /// The next 128 bits: a salt, or an id.
-    pub fn draw(&mut self) -> [u8; 16] {
+    pub fn draw(&mut self) -> [u8; SALT_BYTES] {
         self.used = self.used.wrapping_add(1);
         let [salt @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
             *sha256(&[&self.seed, &self.used.to_be_bytes()]).as_bytes();
@@ -377,6 +426,8 @@ impl fmt::Debug for SaltSource {
 
 /// The version of the leaf format.
 const VERSION: u64 = 1;
+/// Bytes of a salt.
+const SALT_BYTES: usize = 16;
 /// Bytes of a leaf; C2SP bundles allow 65,535.
 pub const LEAF_BYTES: usize = 32 * 1024;
 /// Bytes of a payload: room for the largest statement with its parameters, as JSON.
@@ -400,9 +451,26 @@ mod tests {
     }
 
     #[test]
-    fn an_execute_record_stays_within_200_bytes() {
-        let entry = sample(&mut SaltSource::new([1; 32]));
-        assert!(entry.leaf.len() <= 200, "{} bytes", entry.leaf.len());
+    fn a_short_record_shows_its_value_to_who_has_it() {
+        let leaf = Leaf::new(Kind::Execute, SessionId::from_random([1; 16]), 1, Timestamp::from_millis(1));
+        let entry = leaf.finish_short("a", "value", &mut SaltSource::new([1; 32])).unwrap();
+        let leaf = Committed::parse(&entry.leaf).unwrap();
+        assert!(open_payload(&leaf, &entry.payload).unwrap().is_empty());
+        assert!(leaf.commits_to(&entry.payload, "a", &"value".into()));
+        assert!(!leaf.commits_to(&entry.payload, "a", &"other".into()));
+        assert!(!leaf.commits_to(&entry.payload, "b", &"value".into()));
+        assert!(!leaf.commits_to(&[0; 16], "a", &"value".into()));
+        assert!(open_payload(&leaf, &entry.payload[1..]).is_err());
+    }
+
+    #[test]
+    fn what_commits_to_more_than_one_value_keeps_them() {
+        let salts = &mut SaltSource::new([1; 32]);
+        let leaf = Leaf::new(Kind::Execute, SessionId::from_random([1; 16]), 1, Timestamp::from_millis(1));
+        let two = leaf.commit("a", 1, salts).finish_short("b", 2, salts).unwrap();
+        let leaf = Committed::parse(&two.leaf).unwrap();
+        assert_eq!(open_payload(&leaf, &two.payload).unwrap().len(), 2);
+        assert!(open_payload(&leaf, &[0; 16]).is_err());
     }
 
     #[test]

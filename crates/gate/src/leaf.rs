@@ -132,46 +132,32 @@ impl Journal {
         explained(self.leaf(Kind::Decision, now), decision.explained()).token("decision", decision.as_str()).finish()
     }
 
-    /// At most 200 bytes: everything that repeats is referred to by sequence number.
-    pub(crate) fn execute(
-        &mut self,
-        digest: &Digest,
-        (statement, decision): (u64, u64),
-        now: Timestamp,
-    ) -> Result<Entry, Unwritable> {
-        self.executed(digest, (statement, decision), now).finish()
+    /// At most 200 bytes as it lies in the log: everything that repeats is referred to by sequence number, and of the
+    /// digest only the salt of its commitment is kept.
+    pub(crate) fn execute(&mut self, digest: &Digest, of: (u64, u64), now: Timestamp) -> Result<Entry, Unwritable> {
+        self.executed(Kind::Execute, of, now).finish_short("a", digest.to_string(), &mut self.salts)
     }
 
     /// Like `execute`, for a statement that is only prepared.
-    pub(crate) fn prepare(
-        &mut self,
-        digest: &Digest,
-        (statement, decision): (u64, u64),
-        now: Timestamp,
-    ) -> Result<Entry, Unwritable> {
-        self.executed(digest, (statement, decision), now).token("purpose", "prepare").finish()
+    pub(crate) fn prepare(&mut self, digest: &Digest, of: (u64, u64), now: Timestamp) -> Result<Entry, Unwritable> {
+        self.executed(Kind::Prepare, of, now).finish_short("a", digest.to_string(), &mut self.salts)
     }
 
-    /// Like `execute`, with the bound values and the state: for everything that is not a plain read.
+    /// For everything that is not a plain read: the digest is committed to, and kept, with the bound values and the state.
     pub(crate) fn execute_whole(
         &mut self,
         presented: &Presented,
         digest: &Digest,
-        (statement, decision): (u64, u64),
+        of: (u64, u64),
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        self.executed(digest, (statement, decision), now)
-            .commit("parameters", json!(presented.parameters), &mut self.salts)
-            .commit("state", json!(presented.state), &mut self.salts)
-            .finish()
+        let Presented { parameters, state, .. } = presented;
+        let action = json!({ "digest": digest.to_string(), "parameters": parameters, "state": state });
+        self.executed(Kind::Execute, of, now).commit("a", action, &mut self.salts).finish()
     }
 
-    fn executed(&mut self, digest: &Digest, (statement, decision): (u64, u64), now: Timestamp) -> Leaf {
-        self.leaf(Kind::Execute, now).number("d", decision).number("q", statement).commit(
-            "a",
-            digest.to_string(),
-            &mut self.salts,
-        )
+    fn executed(&mut self, kind: Kind, (statement, decision): (u64, u64), now: Timestamp) -> Leaf {
+        self.leaf(kind, now).number("d", decision).number("q", statement)
     }
 
     pub(crate) fn refused(
@@ -349,3 +335,46 @@ fn verbs(statement: &Statement) -> impl Iterator<Item = Verb> {
 
 /// Verbs named in a leaf; the payload has all operations.
 const TOKENS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use audit::FRAME_HEADER;
+    use model::{SessionState, sha256};
+
+    use super::*;
+    use crate::testing::presented;
+
+    /// A long session's journal, and what it refers to.
+    fn late() -> (Journal, (u64, u64), Timestamp) {
+        let journal = Journal {
+            session: SessionId::from_random([255; 16]),
+            next: 9_999_999_999,
+            salts: SaltSource::new([1; 32]),
+        };
+        (journal, (99_999, 99_999), Timestamp::from_millis(9_999_999_999_999))
+    }
+
+    #[test]
+    fn an_execute_record_stays_within_200_bytes() {
+        let (mut journal, of, now) = late();
+        let digest = sha256(&[b"x"]);
+        for entry in [journal.execute(&digest, of, now), journal.prepare(&digest, of, now)] {
+            let entry = entry.unwrap();
+            let bytes = FRAME_HEADER + entry.leaf.len() + entry.payload.len();
+            assert!(bytes <= 200, "{bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn the_leaf_of_a_write_stays_within_200_bytes_whatever_its_values() {
+        let (mut journal, of, now) = late();
+        let mut written = presented(Verb::SqlDelete, "orders");
+        written.state =
+            std::sync::Arc::new(SessionState(BTreeMap::from([("search_path".to_owned(), "x".repeat(999))])));
+        let entry = journal.execute_whole(&written, &sha256(&[b"x"]), of, now).unwrap();
+        assert!(entry.leaf.len() <= 200, "{} bytes", entry.leaf.len());
+        assert!(entry.payload.len() > 999);
+    }
+}

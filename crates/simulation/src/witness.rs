@@ -94,6 +94,7 @@ pub(crate) struct Witness {
 #[derive(Debug)]
 struct Seen {
     kind: String,
+    /// The digest of its action, where the record keeps it.
     action: String,
 }
 
@@ -139,7 +140,8 @@ impl Witness {
         let index = self.records.len() as u64;
         let leaf = Committed::parse(frame.leaf).unwrap();
         let mut opened = open_payload(&leaf, frame.payload).unwrap();
-        let action = opened.get("a").and_then(|action| action.as_str()).unwrap_or("").to_owned();
+        let action = opened.get("a").map(|action| action.get("digest").unwrap_or(action));
+        let action = action.and_then(serde_json::Value::as_str).unwrap_or("").to_owned();
         let kind = leaf.text("k").to_owned();
         self.count(&kind);
         if let Some(change) = opened.remove("change") {

@@ -533,7 +533,7 @@ fn preparing_asks_nobody_and_a_denied_statement_is_not_prepared() {
     let mut world = World::new();
     let prepared = |presented| Presented { purpose: Purpose::Prepare, ..presented };
     let asked = prepared(change());
-    assert_eq!(world.tell(asked), ["record statement", "record decision", "record execute", "forward"]);
+    assert_eq!(world.tell(asked), ["record statement", "record decision", "record prepare", "forward"]);
     assert_eq!(world.cleared.pop().unwrap().run(), None);
     assert!(world.store.is_empty());
     assert_eq!(world.tell(change()), OPENING);
