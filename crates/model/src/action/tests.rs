@@ -63,7 +63,9 @@ fn every_field_changes_the_digest() {
         ("parameter type", |a| a.parameters[0].kind = "int8".to_owned()),
         ("parameter format", |a| a.parameters[0].format = Format::Binary),
         ("parameter value", |a| a.parameters[0].value = Some(b"8".to_vec())),
-        ("null is not empty", |a| a.parameters[0].value = None),
+        ("parameter is null", |a| a.parameters[0].value = None),
+        ("parameter is empty", |a| a.parameters[0].value = Some(Vec::new())),
+        ("no parameter", |a| a.parameters.clear()),
         ("state", |a| a.state = SessionState([("search_path".to_owned(), "evil".to_owned())].into())),
         ("reveal", |a| a.reveal = ["email".parse().unwrap()].into()),
     ];
@@ -72,6 +74,16 @@ fn every_field_changes_the_digest() {
         change(&mut action);
         assert_ne!(action.digest(), whole, "{what}");
     }
+}
+
+#[test]
+fn null_is_not_empty() {
+    let of = |value| {
+        let mut action = sample();
+        action.parameters[0].value = value;
+        action.digest()
+    };
+    assert_ne!(of(None), of(Some(Vec::new())));
 }
 
 #[test]
