@@ -303,6 +303,28 @@ mod tests {
         assert!(refused(&classified).contains("write `table.column`"));
     }
 
+    /// The keys of the table that ends `text`, as its reader tells them to whoever mistypes one.
+    fn keys(text: &str) -> Vec<String> {
+        let told = refused(&text.replace('…', "no-such-key = 1"));
+        let (_, known) = told.split_once("expected ").unwrap_or_else(|| panic!("{told}"));
+        known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_keys_of_the_configuration_are_the_golden_ones() {
+        let mut text = String::new();
+        for (title, file) in [
+            ("the file", "…"),
+            ("[gateway]", "[gateway]\n…"),
+            ("[[target]]", "[[target]]\n…"),
+            ("[target.tls]", "[[target]]\n[target.tls]\n…"),
+        ] {
+            text.push_str(&format!("{title}\n"));
+            keys(file).iter().for_each(|key| text.push_str(&format!("    {key}\n")));
+        }
+        crate::golden::hold("configuration.txt", &text);
+    }
+
     #[test]
     fn what_is_not_protected_stays_on_the_machine() {
         let bank = "[[target]]\nname = \"bank\"\nkind = \"postgres\"\nlisten = \"127.0.0.1:0\"\nowner = \"dba\"\n\
