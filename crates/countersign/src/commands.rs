@@ -124,3 +124,33 @@ fn tell(json: bool, value: &Value, human: impl FnOnce(&Value) -> String) {
     let text = if json { value.to_string() } else { human(value).trim_end().to_owned() };
     terminal::say(&text);
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::error::ErrorKind;
+    use clap::{Command, CommandFactory as _};
+
+    use super::Cli;
+
+    /// The same commands, whatever the environment holds.
+    fn anywhere(command: Command) -> Command {
+        command.mut_args(|argument| argument.hide_env_values(true)).mut_subcommands(anywhere)
+    }
+
+    /// What `--help` says of a command, and of all below it.
+    fn help(whole: &Command, command: &Command, path: &[&str], text: &mut String) {
+        let told = whole.clone().try_get_matches_from(path.iter().chain(&["--help"])).unwrap_err();
+        assert_eq!(told.kind(), ErrorKind::DisplayHelp);
+        text.push_str(&format!("$ {} --help\n{told}\n", path.join(" ")));
+        for below in command.get_subcommands() {
+            help(whole, below, &[path, &[below.get_name()]].concat(), text);
+        }
+    }
+
+    #[test]
+    fn the_help_of_every_command_is_the_golden_one() {
+        let (whole, mut text) = (anywhere(Cli::command()), String::new());
+        help(&whole, &whole, &["countersign"], &mut text);
+        crate::golden::hold("cli.txt", &text);
+    }
+}

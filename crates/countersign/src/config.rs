@@ -264,6 +264,8 @@ const LONGEST_RUN_OF_ALL: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[expect(clippy::unwrap_in_result, reason = "the test's own folder must be there")]
@@ -301,6 +303,69 @@ mod tests {
         }
         let classified = format!("{target}[target.classify]\n\"email\" = \"email\"\n");
         assert!(refused(&classified).contains("write `table.column`"));
+    }
+
+    /// The keys of the table that ends `text`, as its reader tells them to whoever mistypes one.
+    fn keys(text: &str) -> Vec<String> {
+        let told = refused(&text.replace('…', "no-such-key = 1"));
+        let (_, known) = told.split_once("expected ").unwrap_or_else(|| panic!("{told}"));
+        known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_keys_of_the_configuration_are_the_golden_ones() {
+        let mut text = String::new();
+        for (title, file) in [
+            ("the file", "…"),
+            ("[gateway]", "[gateway]\n…"),
+            ("[[target]]", "[[target]]\n…"),
+            ("[target.tls]", "[[target]]\n[target.tls]\n…"),
+        ] {
+            text.push_str(&format!("{title}\n"));
+            keys(file).iter().for_each(|key| text.push_str(&format!("    {key}\n")));
+        }
+        crate::golden::hold("configuration.txt", &text);
+    }
+
+    /// Lines of a configuration, and what is none.
+    fn lines() -> impl Strategy<Value = String> {
+        let known = [
+            "[gateway]",
+            "[[target]]",
+            "[target.labels]",
+            "[target.tls]",
+            "name = \"shop\"",
+            "kind = \"sqlite\"",
+            "kind = \"postgres\"",
+            "upstream = \"sqlite:a.db\"",
+            "upstream = \"postgres://gateway@127.0.0.1/bank\"",
+            "owner = \"dba\"",
+            "listen = \"127.0.0.1:0\"",
+            "listén = 1",
+            "store = \"\"",
+            "longest-run = \"5m\"",
+            "classify = { \"a.b\" = \"email\" }",
+            "password = { env = \"\" }",
+            "password = 7",
+            "tls = { certificate = \"a\" }",
+            "x = \"\"\"",
+            "`",
+        ];
+        prop_oneof![9 => prop::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => ".*"]
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_at_a_place_in_it(lines in prop::collection::vec(lines(), 0..12)) {
+            let text = lines.join("\n");
+            if let Err(error) = read_text(&text) {
+                let told = format!("{error:#}");
+                let place = told.split_once("countersign.toml:").and_then(|(_, rest)| rest.split_once(':'));
+                let line: Option<usize> = place.and_then(|(line, _)| line.parse().ok());
+                let at_a_place = line.is_some_and(|line| (1..=text.matches('\n').count() + 1).contains(&line));
+                prop_assert!(at_a_place || told.starts_with("`store = "), "{}", told);
+            }
+        }
     }
 
     #[test]

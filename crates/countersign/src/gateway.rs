@@ -73,6 +73,24 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
     Ok(Gateway { address, doors, tasks })
 }
 
+impl Gateway {
+    /// Ends connections and what follows the log, and waits for what still runs: its end is on the record then. The log's
+    /// writer ends after the last of them, and holds the log's lock until it has written everything.
+    pub(crate) async fn stop(mut self, config: &Config) {
+        self.tasks.shutdown().await;
+        let lock = config.log.join("lock");
+        let unlocked = tokio::task::spawn_blocking(move || std::fs::File::open(lock)?.lock());
+        match tokio::time::timeout(STOP, unlocked).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(ended) => tracing::warn!(?ended, "the end of the log's writer cannot be waited for"),
+            Err(_) => tracing::warn!("something still runs after {} seconds: it is cut off", STOP.as_secs()),
+        }
+    }
+}
+
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}: is another gateway running?"))
 }
+
+/// The longest that a stop waits for what still runs.
+const STOP: Duration = Duration::from_secs(10);

@@ -9,6 +9,8 @@ mod commands;
 mod config;
 mod failure;
 mod gateway;
+#[cfg(test)]
+mod golden;
 mod keys;
 mod openapi;
 mod server;

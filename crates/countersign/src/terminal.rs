@@ -1,6 +1,6 @@
 //! What a person sees and types: passphrases without echo, tables, colour only on a terminal.
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal, Read as _, Write as _};
 
 use anyhow::{Context as _, bail};
 use model::OneLine;
@@ -29,7 +29,13 @@ pub(crate) fn say(line: &str) {
 
 /// Text in a colour, on a terminal.
 pub(crate) fn paint(text: &str, code: &str) -> String {
-    if std::io::stdout().is_terminal() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    if is_coloured(&std::io::stdout()) { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+/// Whether colours go there: on a terminal, unless `NO_COLOR` says otherwise (<https://no-color.org>).
+#[expect(clippy::disallowed_methods, reason = "the binary reads the environment")]
+pub(crate) fn is_coloured(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 pub(crate) const BOLD: &str = "1";

@@ -36,6 +36,7 @@ mod p13_code_at_planning;
 mod p14_files_and_programs;
 mod p15_lifted_guards;
 mod p16_halfway_denials;
+mod v02_stalled_handshakes;
 mod v07_floods;
 mod w01_own_action;
 mod w02_own_agent;

@@ -1,8 +1,12 @@
 //! The command line as scripts and people rely on it: exit codes, one JSON document on standard output, errors with
 //! what to do next on standard error, help for everything, the demo.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
+use e2e::canary::Canaries;
 use e2e::shop::insert;
 use e2e::site::passphrase;
 use e2e::{Gateway, Held, Ran, Site, binary, countersign, until};
@@ -157,6 +161,32 @@ async fn errors_say_what_to_do_next() {
     countersign(["reviews", "approve", "rev_x"], "").await.exits(2);
 }
 
+/// Every command, in the order of its name. One that is new is to be thought of in the tests of this file.
+const COMMANDS: [&str; 22] = [
+    "agent add",
+    "agent list",
+    "agent revoke",
+    "audit search",
+    "audit show",
+    "audit verify",
+    "check",
+    "demo",
+    "init",
+    "person add",
+    "person list",
+    "person revoke",
+    "policy check",
+    "policy explain",
+    "propose",
+    "reviews approve",
+    "reviews list",
+    "reviews reject",
+    "reviews show",
+    "reviews watch",
+    "reviews withdraw",
+    "serve",
+];
+
 /// The names under `Commands:` in a help text.
 fn commands(help: &str) -> Vec<String> {
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
@@ -176,35 +206,85 @@ async fn every_command_explains_itself() {
         assert!(about.split(" ").count() >= 2 && !about.starts_with("Usage"), "`{path:?}` has no purpose: {ran:?}");
         assert!(ran.stdout.contains("Usage: countersign") && ran.stderr.is_empty(), "{ran:?}");
         assert!(!ran.stdout.contains('\u{1b}'), "colour without a terminal: {ran:?}");
+        assert!(ran.stdout.contains("--json"), "`{path:?}` has no answer for scripts: {ran:?}");
         open.extend(commands(&ran.stdout).into_iter().map(|name| [path.as_slice(), &[name]].concat()));
         seen.push(path.join(" "));
     }
-    for command in [
-        "demo",
-        "init",
-        "serve",
-        "check",
-        "agent add",
-        "agent list",
-        "agent revoke",
-        "reviews list",
-        "reviews show",
-        "reviews approve",
-        "reviews reject",
-        "reviews watch",
-        "propose",
-        "policy check",
-        "policy explain",
-        "audit search",
-        "audit show",
-        "audit verify",
-    ] {
-        assert!(seen.iter().any(|known| known == command), "no `countersign {command}`: {seen:?}");
-    }
+    let groups = ["", "agent", "audit", "person", "policy", "reviews"];
+    let commands: BTreeSet<&str> = seen.iter().map(String::as_str).filter(|path| !groups.contains(path)).collect();
+    assert_eq!(commands.into_iter().collect::<Vec<_>>(), COMMANDS);
     let help = countersign(["--help"], "").await.ok().stdout;
     assert!(help.contains("countersign demo"), "no example to begin with: {help}");
     let help = countersign(["propose", "--help"], "").await.ok().stdout;
     assert!(help.contains("0 ran, 3 rejected, 4 expired, 5 denied"), "exit codes are not told: {help}");
+    // As `propose_takes_values_standard_input_and_a_token_file` sees it.
+    assert!(help.contains("Exit code 0 then says that it ran or is held"), "that of --no-wait is not told: {help}");
+}
+
+/// Every file under a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder can be read").map(|entry| entry.expect("an entry").path());
+    let (folders, mut files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
+    files.extend(folders.iter().flat_map(|folder| self::files(folder)));
+    files
+}
+
+/// A command of grace's, with its places for settings, caches and temporary files under `home`.
+fn at_home(gateway: &Gateway, home: &Path, arguments: &[&str]) -> tokio::process::Command {
+    let mut command = binary::command();
+    for name in ["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"] {
+        command.env(name, home);
+    }
+    command.env("TMPDIR", home).current_dir(home).env("COUNTERSIGN_URL", &gateway.url);
+    command.args(arguments).args(["--as", "grace", "--passphrase-stdin"]);
+    command
+}
+
+#[tokio::test]
+async fn a_passphrase_is_kept_nowhere() {
+    let gateway = Gateway::open().await;
+    let canary = Canaries::default().and([passphrase("grace")]);
+    let home = tempfile::tempdir().expect("a folder");
+    let [first, second] = [insert("kept"), insert("not kept")];
+    let first = gateway.hold(&gateway.shopkeeper(), &first).await;
+    let second = gateway.hold(&gateway.shopkeeper(), &second).await;
+    for arguments in [
+        vec!["reviews", "list"],
+        vec!["reviews", "show", &first.review],
+        vec!["reviews", "approve", &first.review, "--code", &first.code],
+        vec!["reviews", "reject", &second.review, "--code", &second.code, "--reason", "no"],
+        vec!["agent", "list"],
+        vec!["person", "list"],
+        vec!["audit", "search"],
+    ] {
+        let command = at_home(&gateway, home.path(), &arguments);
+        let ran = binary::run(command, &format!("{}\n", passphrase("grace"))).await.ok();
+        canary.assert_silent("what it says", format!("{ran:?}").as_bytes());
+        assert_eq!(files(home.path()), Vec::<PathBuf>::new(), "{arguments:?} left something behind");
+    }
+    // Whoever may look at processes sees it neither among the arguments nor in the environment.
+    let mut command = at_home(&gateway, home.path(), &["--json", "reviews", "watch"]);
+    let mut watching = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it can be run");
+    let mut stdin = watching.stdin.take().expect("its input");
+    stdin.write_all(passphrase("grace").as_bytes()).await.expect("it reads");
+    for place in ["cmdline", "environ"] {
+        let process = format!("/proc/{}/{place}", watching.id().expect("it runs"));
+        canary.assert_silent(place, &std::fs::read(process).expect("Linux tells"));
+    }
+    watching.kill().await.expect("it can be killed");
+    assert_eq!(files(home.path()), Vec::<PathBuf>::new(), "`watch` left something behind");
+    for path in files(&gateway.site.path("")) {
+        canary.assert_silent(&path.display().to_string(), &std::fs::read(&path).expect("it can be read"));
+    }
+    // There is no way to give it where it would be seen or kept.
+    for wrong in [["--passphrase", "x"], ["--passphrase-file", "x"], ["--passphrase-stdin=x", "--json"]] {
+        binary::run(at_home(&gateway, home.path(), &["reviews", "list", wrong[0], wrong[1]]), "").await.exits(2);
+    }
+    let mut command = at_home(&gateway, home.path(), &["reviews", "list"]);
+    for name in ["COUNTERSIGN_PASSPHRASE", "COUNTERSIGN_PASSWORD", "COUNTERSIGN_TOKEN"] {
+        command.env(name, passphrase("grace"));
+    }
+    binary::run(command, "").await.exits(1);
 }
 
 #[tokio::test]
@@ -268,7 +348,7 @@ async fn watch_tells_of_reviews_as_they_come_and_go() {
     let mut command = binary::command();
     command.args(["--json", "reviews", "watch", "--as", "grace", "--passphrase-stdin"]);
     command.env("COUNTERSIGN_URL", &gateway.url);
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut watching = command.spawn().expect("it can be run");
     let mut stdin = watching.stdin.take().expect("its input");
     stdin.write_all(passphrase("grace").as_bytes()).await.expect("it reads");

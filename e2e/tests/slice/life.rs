@@ -30,6 +30,33 @@ async fn an_allowed_read_runs_with_nobody_asked() {
 }
 
 #[tokio::test]
+async fn one_action_is_waited_for_by_one_call_at_a_time() {
+    let gateway = Gateway::open().await;
+    let agent = gateway.shopkeeper();
+    let held = gateway.hold(&agent, &insert("awaited once")).await;
+    let first = waiting(&gateway, &agent, &held).await;
+    agent.resume(&held, "1s").await.is_problem(409, "busy");
+    // The one that waits is not disturbed.
+    gateway.person("grace").approve(&held).await.ok();
+    answer(first).await.ok();
+    assert_eq!(gateway.site.shop.effects("awaited once").await, 1);
+}
+
+#[tokio::test]
+async fn a_verdict_by_this_call_does_not_come_from_the_console() {
+    let gateway = Gateway::open().await;
+    let (agent, grace) = (gateway.shopkeeper(), gateway.person("grace"));
+    let held = gateway.hold(&agent, &insert("by which channel")).await;
+    let path = format!("/api/v1/reviews/{}/verdicts", held.review);
+    let verdict = |channel: &str| json!({"verdict": "approve", "code": held.code, "channel": channel});
+    grace.post(&path, &verdict("console")).await.is_problem(400, "bad-channel");
+    assert_eq!(grace.state(&held).await, "pending");
+    grace.post(&path, &verdict("cli")).await.ok();
+    agent.resume(&held, "30s").await.ok();
+    assert_eq!(gateway.site.shop.effects("by which channel").await, 1);
+}
+
+#[tokio::test]
 async fn an_allowed_read_binds_its_values() {
     let gateway = Gateway::open().await;
     let statement = "SELECT id FROM orders WHERE total = ? AND note = ? AND id IN (?, ?)";

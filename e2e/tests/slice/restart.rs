@@ -35,6 +35,37 @@ async fn a_hangup_is_told_and_ends_nothing() {
     gateway.stop().await;
 }
 
+/// A write that takes some seconds, on a target where nobody is asked: three rows to the power of fourteen.
+fn slow() -> String {
+    let tables = ('a'..='n').map(|name| format!("orders {name}")).collect::<Vec<_>>().join(", ");
+    format!("INSERT INTO effects (key) SELECT 'slow ' || count(*) FROM {tables}")
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_what_runs_and_its_end_is_on_the_record() {
+    let gateway = Gateway::open().await;
+    let (log, agent) = (gateway.site.log(), gateway.shopkeeper());
+    let (before, begun) = (log.of_kind("run-ended").len(), log.of_kind("execute").len());
+    let mut running = JoinSet::new();
+    let body = json!({"target": "sandbox", "statement": slow()});
+    running.spawn(e2e::Answer::of(agent.request(reqwest::Method::POST, "/api/v1/actions").json(&body)));
+    until("it runs", async || (log.of_kind("execute").len() > begun).then_some(())).await;
+    assert_eq!(log.of_kind("run-ended").len(), before, "it is over too soon");
+    let site = gateway.stop().await;
+    let ended = log.of_kind("run-ended");
+    let ends: Vec<&str> = ended.iter().skip(before).map(|record| record.text("end")).collect();
+    assert_eq!(ends, ["succeeded"]);
+    assert_eq!(site.shop.effects("slow 4782969").await, 1);
+    site.verify(&[]).await.ok();
+}
+
+#[tokio::test]
+async fn what_a_gateway_says_to_a_file_has_no_colours() {
+    let site = Gateway::open().await.stop().await;
+    let told = site.read("stderr");
+    assert!(told.contains("stopping") && !told.contains('\u{1b}'), "{told:?}");
+}
+
 /// Waits for an action in the background, as a client does whose gateway goes away: it asks again where it is now.
 fn persistent(gateway: &Gateway, held: &Held) -> JoinSet<bool> {
     let (agent, action) = (gateway.shopkeeper(), held.action.clone());

@@ -10,8 +10,7 @@ use crate::client::Client;
 use crate::failure::Problem;
 use crate::terminal::{self, shown};
 
-/// Propose an action and wait for it. Exit code: 0 ran, 3 rejected, 4 expired, 5 denied; 1 anything else. With
-/// `--no-wait`, 0 says that it ran or is held.
+/// What is proposed, by whom.
 #[derive(Debug, Args)]
 pub(super) struct Propose {
     /// The target.
@@ -24,7 +23,7 @@ pub(super) struct Propose {
     /// Why, for the reviewers.
     #[arg(long, default_value = "")]
     reason: String,
-    /// Do not wait for a review; print the action's id and end.
+    /// Do not wait for a review: print the action's id and end. Exit code 0 then says that it ran or is held.
     #[arg(long)]
     no_wait: bool,
     /// The agent's or pipeline's token: a file that holds it. Without it, `COUNTERSIGN_TOKEN` is taken.

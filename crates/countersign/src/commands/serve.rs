@@ -1,13 +1,11 @@
 //! `countersign serve`: the gateway, until it is told to stop.
 
-use std::time::Duration;
-
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::WithConfig;
-use crate::{classes, config, gateway};
+use crate::{classes, config, gateway, terminal};
 
 /// Run the gateway.
 #[derive(Debug, Args)]
@@ -19,7 +17,8 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let coloured = terminal::is_coloured(&std::io::stderr());
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured).with_writer(std::io::stderr).init();
         // Before anybody can know that it runs: a signal that is not heard ends the process without a word.
         let mut hangup = signal(SignalKind::hangup())?;
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -27,7 +26,7 @@ impl Serve {
         for mistake in classes::misplaced(&config, &self.config.config).await? {
             tracing::error!("{mistake}");
         }
-        let mut running = gateway::start(&config).await?;
+        let running = gateway::start(&config).await?;
         for (target, address) in &running.doors {
             println!("target {target} listening on {address}");
         }
@@ -40,9 +39,10 @@ impl Serve {
             }
         }
         tracing::info!("stopping");
-        running.tasks.abort_all();
-        // What is staged reaches the disk: the writer ends when the last session has gone.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::select! {
+            () = running.stop(&config) => {}
+            _ = interrupt.recv() => tracing::warn!("stopped at once: what still ran is told by the next start"),
+        }
         Ok(())
     }
 }

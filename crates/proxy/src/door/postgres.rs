@@ -6,6 +6,7 @@ mod cancel;
 mod client;
 mod conversation;
 mod login;
+mod newcomers;
 mod reading;
 mod relay;
 mod told;
@@ -17,11 +18,12 @@ use enforcement::Enforcement;
 use model::Name;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use cancel::Cancels;
 use conversation::Conversation;
+use newcomers::{Newcomers, Place, SESSIONS};
 
 use crate::upstream::postgres::PostgresUpstream;
 
@@ -37,6 +39,7 @@ struct Inner {
     /// Where reviews are looked at; an id follows.
     reviews: String,
     cancels: Arc<Cancels>,
+    newcomers: Arc<Newcomers>,
     seats: Arc<Semaphore>,
 }
 
@@ -51,7 +54,8 @@ impl PostgresDoor {
         reviews: String,
     ) -> Self {
         let seats = Arc::new(Semaphore::new(SESSIONS));
-        Self(Arc::new(Inner { enforcement, upstream, tls, reviews, cancels: Arc::default(), seats }))
+        let (cancels, newcomers) = (Arc::default(), Arc::default());
+        Self(Arc::new(Inner { enforcement, upstream, tls, reviews, cancels, newcomers, seats }))
     }
 
     /// Takes connections for ever. They end when this is dropped.
@@ -68,10 +72,8 @@ impl PostgresDoor {
                     continue;
                 }
             };
-            match Arc::clone(&self.0.seats).try_acquire_owned() {
-                Ok(seat) => drop(sessions.spawn(self.clone().session(stream, seat))),
-                Err(_) => tracing::warn!(target_name = %self.target(), "a connection was refused: {SESSIONS} are open"),
-            }
+            let place = self.0.newcomers.admit();
+            sessions.spawn(self.clone().session(stream, place));
         }
     }
 
@@ -79,16 +81,14 @@ impl PostgresDoor {
         &self.0.upstream.target
     }
 
-    async fn session(self, stream: TcpStream, _seat: OwnedSemaphorePermit) {
-        match tokio::time::timeout(login::LIMIT, login::let_in(&self, stream)).await {
-            Ok(Some(conversation)) => Conversation::run(*conversation).await,
-            Ok(None) => {}
-            Err(_) => tracing::debug!("a client did not log in in time"),
+    async fn session(self, stream: TcpStream, place: Place) {
+        let entered = login::let_in(&self, stream, &place).await;
+        drop(place);
+        if let Some((conversation, _seat)) = entered {
+            Conversation::run(*conversation).await;
         }
     }
 }
 
-/// Connections at a time, those that log in among them.
-const SESSIONS: usize = 1_000;
 /// Before the next try to take a connection.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);

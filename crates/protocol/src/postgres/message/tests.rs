@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_in_result, reason = "the test's own frames are whole")]
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn message(tag: u8, body: &[u8]) -> BytesMut {
@@ -136,4 +138,52 @@ fn what_the_gateway_says_has_postgresqls_form() {
     Said::Ready(b'I').write(&mut output);
     let expected = b"E\0\0\0\x25SERROR\0VERROR\0C42501\0Mnope\0Hask\0\0Z\0\0\0\x05I";
     assert_eq!(&output[..], expected);
+}
+
+/// What a stream gives that comes in these parts, up to the first fault; and what is left of it.
+fn heard(parts: &[&[u8]]) -> (Vec<Result<Frame, Malformed>>, Vec<u8>) {
+    let (mut input, mut heard) = (BytesMut::new(), Vec::new());
+    for part in parts {
+        input.extend_from_slice(part);
+        while !heard.last().is_some_and(Result::is_err)
+            && let Some(next) = take_frame(&mut input).transpose()
+        {
+            heard.push(next);
+        }
+    }
+    (heard, input.to_vec())
+}
+
+/// Messages of a client, the most of them whole.
+fn streams() -> impl Strategy<Value = Vec<u8>> {
+    let tag = prop_oneof![9 => prop::sample::select(b"QPBDCESHXFdcfp".to_vec()), 1 => any::<u8>()];
+    let body = prop::collection::vec(any::<u8>(), 0..20);
+    let wrong = prop_oneof![9 => Just(None), 1 => any::<u32>().prop_map(Some)];
+    let message = (tag, body, wrong).prop_map(|(tag, body, wrong)| {
+        let mut message = message(tag, &body);
+        if let Some(length) = wrong {
+            message[1..HEAD].copy_from_slice(&length.to_be_bytes());
+        }
+        message.to_vec()
+    });
+    prop::collection::vec(message, 0..8).prop_map(|messages| messages.concat())
+}
+
+proptest! {
+    #[test]
+    fn cutting_a_stream_anywhere_changes_nothing(
+        stream in streams(),
+        cuts in prop::collection::vec(0_usize..200, 0..8),
+    ) {
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| *cut.min(&stream.len())).collect();
+        cuts.sort_unstable();
+        let ends = cuts.iter().copied().chain([stream.len()]);
+        let starts = [0].into_iter().chain(cuts.iter().copied());
+        let parts: Vec<&[u8]> = starts.zip(ends).map(|(start, end)| &stream[start..end]).collect();
+        let whole = heard(&[&stream]);
+        prop_assert_eq!(&heard(&parts), &whole);
+        // Every byte is in a frame, in its order, or left over.
+        let frames: Vec<u8> = whole.0.iter().flatten().flat_map(|frame| frame.raw.to_vec()).collect();
+        prop_assert_eq!([frames, whole.1].concat(), stream);
+    }
 }

@@ -55,9 +55,19 @@ impl Client {
         sending.await
     }
 
+    /// Ends the connection. What the client is still sending is read and dropped for a moment: a socket that is closed
+    /// with bytes unread takes back what the client was told last.
     pub(super) async fn shutdown(&mut self) {
+        let ending = async {
+            self.writer.shutdown().await?;
+            self.input.clear();
+            while self.fill().await.is_ok() {
+                self.input.clear();
+            }
+            io::Result::Ok(())
+        };
         // It may be gone already.
-        let _ended: Result<_, _> = tokio::time::timeout(Duration::from_secs(1), self.writer.shutdown()).await;
+        let _ended: Result<_, _> = tokio::time::timeout(LINGER, ending).await;
     }
 }
 
@@ -65,3 +75,5 @@ impl Client {
 const READ: usize = 16 << 10;
 /// The longest that a client may take nothing of what it is sent.
 const STALL: Duration = Duration::from_secs(600);
+/// The longest that a connection stays at its end, for the client to take what it was told.
+const LINGER: Duration = Duration::from_secs(1);

@@ -4,36 +4,42 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use enforcement::AuthenticationFailed;
 use model::Name;
-use protocol::postgres::message::{Malformed, Opening, Report, Said, Start, take_opening, take_password};
+use protocol::postgres::message::{Opening, Report, Said, Start, take_opening, take_password};
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
 use super::client::Client;
 use super::conversation::Conversation;
+use super::newcomers::Place;
 use super::reading::Library;
-use super::{PostgresDoor, told};
+use super::{PostgresDoor, newcomers, told};
 use crate::tls::keep_alive;
 use crate::upstream::postgres::Failed;
 
 /// Lets a client in. `None`: it was told why not, or asked for something else.
-pub(super) async fn let_in(door: &PostgresDoor, stream: TcpStream) -> Option<Box<Conversation>> {
-    let opened = match open(door, stream).await {
-        Ok(opened) => opened?,
-        Err(error) => {
+pub(super) async fn let_in(door: &PostgresDoor, stream: TcpStream, place: &Place) -> Option<Entered> {
+    let opened = match place.during(open(door, stream)).await {
+        Ok(Ok(opened)) => opened?,
+        Ok(Err(error)) => {
             tracing::debug!(%error, "a client left before it was let in");
+            return None;
+        }
+        Err(report) => {
+            tracing::debug!(why = report.message, "a client said too little to be told why it is not let in");
             return None;
         }
     };
     let mut client = opened.client;
-    match enter(door, &mut client, opened.start, opened.protection).await {
-        Ok(entered) => Some(Box::new(entered(client))),
+    let entering = place.during(enter(door, &mut client, (opened.start, opened.protection), place));
+    match entering.await.unwrap_or_else(|report| Err(Refused::Told(report))) {
+        Ok(entered) => Some(entered(client)),
         Err(Refused::Gone(error)) => {
             tracing::debug!(%error, "a client left before it was let in");
             None
@@ -48,9 +54,12 @@ pub(super) async fn let_in(door: &PostgresDoor, stream: TcpStream) -> Option<Box
     }
 }
 
+/// A session that may go on, and its seat.
+type Entered = (Box<Conversation>, OwnedSemaphorePermit);
+
 struct Opened {
     client: Client,
-    start: Result<Start, Malformed>,
+    start: Result<Start, Report>,
     protection: Protection,
 }
 
@@ -95,7 +104,7 @@ async fn open(door: &PostgresDoor, mut stream: TcpStream) -> io::Result<Option<O
                 continue;
             }
             Ok(Some(opening)) => opening,
-            Err(malformed) => return Ok(Some(opened(stream, input, Err(malformed), plain))),
+            Err(malformed) => return Ok(Some(opened(stream, input, Err(violation(malformed)), plain))),
         };
         match opening {
             Opening::Gss if !asked_gss => {
@@ -103,8 +112,11 @@ async fn open(door: &PostgresDoor, mut stream: TcpStream) -> io::Result<Option<O
                 stream.write_all(b"N").await?;
             }
             // What stands behind the request was said before TLS: nobody knows by whom.
-            Opening::Tls | Opening::Gss if !input.is_empty() => return Ok(None),
-            Opening::Gss => return Ok(None),
+            Opening::Tls | Opening::Gss if !input.is_empty() => {
+                let why = "something stands behind the request for encryption, in plain text";
+                return Ok(Some(opened(stream, input, Err(violation(why)), plain)));
+            }
+            Opening::Gss => return Ok(Some(opened(stream, input, Err(violation(ASKED_TWICE)), plain))),
             Opening::Tls => {
                 let Some(tls) = &door.0.tls else {
                     stream.write_all(b"N").await?;
@@ -148,8 +160,8 @@ async fn start_after(
                 stream.write_all(b"N").await?;
                 continue;
             }
-            Ok(Some(Opening::Tls | Opening::Gss)) => return Ok(None),
-            Err(malformed) => Err(malformed),
+            Ok(Some(Opening::Tls | Opening::Gss)) => Err(violation(ASKED_TWICE)),
+            Err(malformed) => Err(violation(malformed)),
         };
         return Ok(Some(opened(stream, input, start, protection)));
     }
@@ -158,7 +170,7 @@ async fn start_after(
 fn opened(
     stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     input: BytesMut,
-    start: Result<Start, Malformed>,
+    start: Result<Start, Report>,
     protection: Protection,
 ) -> Opened {
     let (reader, writer) = tokio::io::split(stream);
@@ -167,14 +179,19 @@ fn opened(
     Opened { client, start, protection }
 }
 
+/// The client is at fault.
+fn violation(why: impl ToString) -> Report {
+    told::fatal(told::VIOLATION, why)
+}
+
 /// From the start packet to an open session.
 async fn enter(
     door: &PostgresDoor,
     client: &mut Client,
-    start: Result<Start, Malformed>,
-    protection: Protection,
-) -> Result<impl FnOnce(Client) -> Conversation + use<>, Refused> {
-    let start = start.map_err(|malformed| told::fatal(told::VIOLATION, malformed))?;
+    (start, protection): (Result<Start, Report>, Protection),
+    place: &Place,
+) -> Result<impl FnOnce(Client) -> Entered + use<>, Refused> {
+    let start = start?;
     if protection == Protection::None {
         return Err(unprotected(door.target(), door.0.tls.as_ref()).into());
     }
@@ -186,12 +203,14 @@ async fn enter(
         match take_password(&mut client.input) {
             Ok(Some(token)) => break token,
             Ok(None) => client.fill().await?,
-            Err(malformed) => return Err(told::fatal(told::VIOLATION, malformed).into()),
+            Err(malformed) => return Err(violation(malformed).into()),
         }
     };
     let token = String::from_utf8_lossy(&token);
     let enforcement = &door.0.enforcement;
     let standing = enforcement.authenticate_token(&token).await.map_err(|failed| not_authenticated(&failed))?;
+    place.leave();
+    let seat = newcomers::seat(&door.0.seats)?;
     check_database(door, &start)?;
     let target = enforcement.targets().get(door.target()).cloned();
     let target = target.ok_or_else(|| told::fatal("3D000", "the target of this door is no longer configured"))?;
@@ -216,7 +235,7 @@ async fn enter(
     client.say(&Said::Ready(upstream.status.byte()));
     client.flush().await?;
     let door = door.clone();
-    Ok(move |client| Conversation::new(door, client, (upstream, stoppable), (session, library)))
+    Ok(move |client| (Box::new(Conversation::new(door, client, (upstream, stoppable), (session, library))), seat))
 }
 
 /// From another machine a token comes over TLS or not at all.
@@ -303,8 +322,7 @@ fn not_authenticated(failed: &AuthenticationFailed) -> Report {
 
 /// The longest `statement_timeout` that a client may ask for at its start: a day, in milliseconds.
 const LONGEST_TIMEOUT: u32 = 86_400_000;
-/// The longest that a login may take.
-pub(super) const LIMIT: Duration = Duration::from_secs(30);
+const ASKED_TWICE: &str = "encryption was asked for once already";
 
 #[cfg(test)]
 mod tests {

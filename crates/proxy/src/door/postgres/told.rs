@@ -63,6 +63,8 @@ pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 pub(super) const UNSUPPORTED: &str = "0A000";
 /// `configuration_limit_exceeded`
 pub(super) const TOO_MANY: &str = "53400";
+/// `too_many_connections`
+pub(super) const TOO_MANY_CONNECTIONS: &str = "53300";
 /// `system_error`
 pub(super) const UNAVAILABLE: &str = "58000";
 /// `protocol_violation`
