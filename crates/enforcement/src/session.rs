@@ -315,9 +315,15 @@ impl Session {
         if need == Need::Recorded && self.flight.is_none() {
             self.flight = Some(self.enforcement.take_off());
         }
-        self.settle_alone().await?;
         let unwritable = |error: audit::Unwritable| error.to_string();
-        let staged = recorder.inlet().stage(entry).map_err(unwritable)?;
+        let alone = self.settle_alone().await;
+        let staged = match alone.and_then(|()| recorder.inlet().stage(entry).map_err(unwritable)) {
+            Ok(staged) => staged,
+            Err(why) => {
+                self.passage.journal().take_back(entry.name);
+                return Err(why);
+            }
+        };
         match need {
             Need::Place => {}
             Need::Staged => self.passage.handle_staged(staged, self.enforcement.epoch()),

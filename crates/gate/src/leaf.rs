@@ -1,6 +1,6 @@
 //! The records that the gate writes, one maker each. Tokens in the leaf; texts, values and changes as commitments.
 
-use audit::{Entry, Kind, Leaf, SaltSource, Unwritable};
+use audit::{Entry, Kind, Leaf, RecordName, SaltSource, Unwritable};
 use model::{
     Decision, Digest, Explained, Outcome, PresenterId, PrincipalId, ReviewId, RunId, SessionId, Standing, Statement,
     Target, Timestamp, Verb, Verdict,
@@ -40,10 +40,22 @@ impl Journal {
         self.salts.draw()
     }
 
-    fn leaf(&mut self, kind: Kind, now: Timestamp) -> Leaf {
-        let sequence = self.next;
-        self.next += 1;
-        Leaf::new(kind, self.session, sequence, now)
+    /// The record was not staged, nor any after it: its number is the next one's. A hole in the numbers would read as a
+    /// record that was removed.
+    pub fn take_back(&mut self, record: RecordName) {
+        if record.session == self.session {
+            self.next = self.next.min(record.sequence);
+        }
+    }
+
+    fn leaf(&self, kind: Kind, now: Timestamp) -> Leaf {
+        Leaf::new(kind, self.session, self.next, now)
+    }
+
+    /// Only a record that can be written has a number.
+    fn numbered(&mut self, entry: Result<Entry, Unwritable>) -> Result<Entry, Unwritable> {
+        self.next += u64::from(entry.is_ok());
+        entry
     }
 
     /// A record of `kind` that commits to `fields`: for what the gateway tells of itself.
@@ -64,7 +76,7 @@ impl Journal {
         for (name, value) in fields {
             leaf = leaf.commit(name, value.clone(), &mut self.salts);
         }
-        leaf.finish()
+        self.numbered(leaf.finish())
     }
 
     pub(crate) fn session_opened(
@@ -74,10 +86,12 @@ impl Journal {
         decision: &Decision,
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        self.session_leaf(Kind::Session, (standing, target), decision, now)
+        let entry = self
+            .session_leaf(Kind::Session, (standing, target), decision, now)
             .token("door", door)
             .commit("name", standing.actor.principal.name.as_str(), &mut self.salts)
-            .finish()
+            .finish();
+        self.numbered(entry)
     }
 
     pub(crate) fn session_refused(
@@ -87,11 +101,13 @@ impl Journal {
         decision: &Decision,
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        self.session_leaf(Kind::Refused, (standing, target), decision, now)
+        let entry = self
+            .session_leaf(Kind::Refused, (standing, target), decision, now)
             .token("refusal", format!("{:?}", refusal.kind).to_lowercase())
             .tokens("verbs", [Verb::Session])
             .commit("reason", refusal.message.as_str(), &mut self.salts)
-            .finish()
+            .finish();
+        self.numbered(entry)
     }
 
     fn session_leaf(
@@ -115,32 +131,43 @@ impl Journal {
     /// # Errors
     /// If it is too large.
     pub fn session_ended(&mut self, counts: &[(&'static str, u64)], now: Timestamp) -> Result<Entry, Unwritable> {
-        counts.iter().fold(self.leaf(Kind::SessionEnded, now), |leaf, (name, count)| leaf.number(name, *count)).finish()
+        let entry = counts
+            .iter()
+            .fold(self.leaf(Kind::SessionEnded, now), |leaf, (name, count)| leaf.number(name, *count))
+            .finish();
+        self.numbered(entry)
     }
 
     pub(crate) fn statement(&mut self, presented: &Presented, now: Timestamp) -> Result<Entry, Unwritable> {
         let statement = &presented.statement;
-        self.leaf(Kind::Statement, now)
+        let entry = self
+            .leaf(Kind::Statement, now)
             .tokens("verbs", verbs(statement))
             .commit("text", statement.text.as_str(), &mut self.salts)
             .commit("operations", json!(statement.operations), &mut self.salts)
             .commit("bound", json!(statement.bound), &mut self.salts)
-            .finish()
+            .finish();
+        self.numbered(entry)
     }
 
     pub(crate) fn decision(&mut self, decision: &Decision, now: Timestamp) -> Result<Entry, Unwritable> {
-        explained(self.leaf(Kind::Decision, now), decision.explained()).token("decision", decision.as_str()).finish()
+        let entry = explained(self.leaf(Kind::Decision, now), decision.explained())
+            .token("decision", decision.as_str())
+            .finish();
+        self.numbered(entry)
     }
 
     /// At most 200 bytes as it lies in the log: everything that repeats is referred to by sequence number, and of the
     /// digest only the salt of its commitment is kept.
     pub(crate) fn execute(&mut self, digest: &Digest, of: (u64, u64), now: Timestamp) -> Result<Entry, Unwritable> {
-        self.executed(Kind::Execute, of, now).finish_short("a", digest.to_string(), &mut self.salts)
+        let entry = self.executed(Kind::Execute, of, now).finish_short("a", digest.to_string(), &mut self.salts);
+        self.numbered(entry)
     }
 
     /// Like `execute`, for a statement that is only prepared.
     pub(crate) fn prepare(&mut self, digest: &Digest, of: (u64, u64), now: Timestamp) -> Result<Entry, Unwritable> {
-        self.executed(Kind::Prepare, of, now).finish_short("a", digest.to_string(), &mut self.salts)
+        let entry = self.executed(Kind::Prepare, of, now).finish_short("a", digest.to_string(), &mut self.salts);
+        self.numbered(entry)
     }
 
     /// For everything that is not a plain read: the digest is committed to, and kept, with the bound values and the state.
@@ -153,7 +180,8 @@ impl Journal {
     ) -> Result<Entry, Unwritable> {
         let Presented { parameters, state, .. } = presented;
         let action = json!({ "digest": digest.to_string(), "parameters": parameters, "state": state });
-        self.executed(Kind::Execute, of, now).commit("a", action, &mut self.salts).finish()
+        let entry = self.executed(Kind::Execute, of, now).commit("a", action, &mut self.salts).finish();
+        self.numbered(entry)
     }
 
     fn executed(&mut self, kind: Kind, (statement, decision): (u64, u64), now: Timestamp) -> Leaf {
@@ -167,13 +195,14 @@ impl Journal {
         (refusal, explained_by): (&Refusal, &Explained),
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        explained(self.leaf(Kind::Refused, now), explained_by)
+        let entry = explained(self.leaf(Kind::Refused, now), explained_by)
             .tokens("verbs", verbs(&presented.statement))
             .token("refusal", format!("{:?}", refusal.kind).to_lowercase())
             .commit("a", digest.to_string(), &mut self.salts)
             .commit("text", presented.statement.text.as_str(), &mut self.salts)
             .commit("reason", refusal.message.as_str(), &mut self.salts)
-            .finish()
+            .finish();
+        self.numbered(entry)
     }
 
     pub(crate) fn review_opened(&mut self, case: &Case, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
@@ -243,10 +272,12 @@ impl Journal {
         why: &NotCounted,
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
-        self.of_review(Kind::VerdictRefused, review, now)
+        let entry = self
+            .of_review(Kind::VerdictRefused, review, now)
             .token("reviewer", reviewer)
             .commit("why", why.to_string(), &mut self.salts)
-            .finish()
+            .finish();
+        self.numbered(entry)
     }
 
     /// A review ended without a run.
@@ -295,7 +326,7 @@ impl Journal {
         leaf = leaf.commit("detail", end.detail.as_str(), &mut self.salts);
         match change {
             Some(change) => self.with_change(leaf, change),
-            None => leaf.finish(),
+            None => self.numbered(leaf.finish()),
         }
     }
 
@@ -321,7 +352,8 @@ impl Journal {
 
     /// A leaf that commits, last, to the change which a start replays.
     fn with_change(&mut self, leaf: Leaf, change: &Change) -> Result<Entry, Unwritable> {
-        leaf.commit("change", json!(change), &mut self.salts).finish()
+        let entry = leaf.commit("change", json!(change), &mut self.salts).finish();
+        self.numbered(entry)
     }
 }
 
@@ -365,6 +397,27 @@ mod tests {
             let bytes = FRAME_HEADER + entry.leaf.len() + entry.payload.len();
             assert!(bytes <= 200, "{bytes} bytes");
         }
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_written_takes_no_number() {
+        let (mut journal, _, now) = late();
+        let mut huge = (*presented(Verb::SqlDelete, "orders").statement).clone();
+        huge.text = "x".repeat(audit::PAYLOAD_BYTES + 1);
+        let huge = Presented { statement: std::sync::Arc::new(huge), ..presented(Verb::SqlDelete, "orders") };
+        assert!(journal.statement(&huge, now).is_err());
+        assert_eq!(journal.note(Kind::Started, &[], &[], now).unwrap().name.sequence, 9_999_999_999);
+    }
+
+    #[test]
+    fn the_number_of_a_record_that_was_not_staged_is_given_again() {
+        let (mut journal, _, now) = late();
+        let mut next = || journal.note(Kind::Started, &[], &[], now).unwrap().name;
+        let (first, second) = (next(), next());
+        journal.take_back(second);
+        journal.take_back(first);
+        journal.take_back(RecordName { session: SessionId::from_random([1; 16]), sequence: 0 });
+        assert_eq!(journal.next_sequence(), first.sequence);
     }
 
     #[test]

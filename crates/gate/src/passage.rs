@@ -359,7 +359,11 @@ impl Passage {
             self.statements.clear();
             self.decisions.clear();
         }
-        self.steps.clear();
+        for step in self.steps.drain(..) {
+            if let Step::Record(entry, _) = step {
+                self.journal.take_back(entry.name);
+            }
+        }
         self.awaited = None;
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Holding(held) | State::Waking(held) | State::Asking(held, _) | State::Claiming(held, ..) => {

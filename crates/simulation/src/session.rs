@@ -226,8 +226,14 @@ impl Session {
         if need == Need::Recorded && self.flight.is_none() {
             self.flight = Some(node.take_off());
         }
-        self.settle_alone().await?;
-        let staged = node.inlet.stage(entry).map_err(|error| error.to_string())?;
+        let alone = self.settle_alone().await;
+        let staged = match alone.and_then(|()| node.inlet.stage(entry).map_err(|error| error.to_string())) {
+            Ok(staged) => staged,
+            Err(why) => {
+                self.passage.journal().take_back(entry.name);
+                return Err(why);
+            }
+        };
         self.staged = staged.index();
         match need {
             Need::Place => {}

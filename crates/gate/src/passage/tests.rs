@@ -632,6 +632,8 @@ fn a_statement_whose_record_was_never_staged_is_recorded_when_it_runs() {
     assert_eq!(world.tell(large), ["refuse unavailable"]);
     let story = world.tell(presented(Verb::SqlUpdate, "notes"));
     assert_eq!(story, ["record statement", "record decision", "record execute", "forward"]);
+    // No number is missing from the session's.
+    assert_eq!(world.passage.journal().next_sequence(), world.kinds().len() as u64);
 }
 
 #[test]
