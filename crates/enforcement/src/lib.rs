@@ -17,6 +17,6 @@ pub use enforcement::{Cut, Enforcement, Event, Settings, Startup};
 pub use http::{Caller, OrProblem, refuse_the_rest};
 pub use log::{LogError, Proven, ReadRecord};
 pub use problem::Problem;
-pub use session::{HeldNotice, Session, Settlement};
+pub use session::{HeldNotice, News, Session, Settlement};
 pub use settle::{GivenVerdict, SettleError};
 pub use store::{FoundRecord, Proposal as StoredProposal, RecordFilter, ReviewRow, StoreError};

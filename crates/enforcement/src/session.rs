@@ -53,6 +53,15 @@ pub enum Settlement {
     Refused(Refusal),
 }
 
+/// What is heard of a review that is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// A verdict on it is being given. It may come to nothing.
+    Stirs,
+    /// It is no longer pending, or cannot be read.
+    Settled,
+}
+
 /// What a caller is told when its action is held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldNotice {
@@ -163,18 +172,26 @@ impl Session {
 
     /// Waits until the review is no longer pending. Dropping this future forgets nothing.
     pub async fn wait(&self, review: ReviewId) {
+        while self.wait_for_news(review).await == News::Stirs {}
+    }
+
+    /// Waits until the review is no longer pending, or may soon be: a door can ask then what its release will need.
+    pub async fn wait_for_news(&self, review: ReviewId) -> News {
         let mut moved = self.enforcement.0.waker.watch(review);
         loop {
             if *moved.borrow_and_update() == Moved::Settled {
-                return;
+                return News::Settled;
             }
             match self.enforcement.0.store.review(review).await {
                 Ok(Some(row)) if matches!(row.review.state.phase, Phase::Pending) => {}
                 // Settled, gone or unreadable: the gate looks afresh and says what follows.
-                Ok(_) | Err(_) => return,
+                Ok(_) | Err(_) => return News::Settled,
             }
             if moved.changed().await.is_err() {
-                return;
+                return News::Settled;
+            }
+            if *moved.borrow() == Moved::Stirs {
+                return News::Stirs;
             }
         }
     }

@@ -81,6 +81,7 @@ impl Enforcement {
 
     async fn settle(&self, mut given: GivenVerdict) -> Result<ReviewRow, SettleError> {
         given.reason.truncate(given.reason.floor_char_boundary(limit::REASON_BYTES));
+        self.0.waker.wake(given.review, Moved::Stirs);
         let mut stripe = self.settle_alone(given.review).await?;
         for _ in 0..ATTEMPTS {
             let review = self.0.store.review(given.review).await?.ok_or(SettleError::NoReview)?.review;

@@ -19,6 +19,8 @@ pub(crate) struct Waker {
 pub(crate) enum Moved {
     /// Whether it is still pending is in the store.
     Perhaps,
+    /// A verdict on it is being given: it may move within milliseconds.
+    Stirs,
     /// It is not pending any more, and never will be again.
     Settled,
 }
@@ -48,7 +50,7 @@ impl Waker {
         let sender = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get(&review).cloned();
         if let Some(sender) = sender {
             sender.send_modify(|before| {
-                if *before == Moved::Perhaps {
+                if *before != Moved::Settled {
                     *before = moved;
                 }
             });

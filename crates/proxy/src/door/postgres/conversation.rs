@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use enforcement::{HeldNotice, Session, Settlement};
+use enforcement::{HeldNotice, News, Session, Settlement};
 use futures_util::FutureExt as _;
 use gate::{Clearance, Obstacle, Payload, Presented, Refusal};
 use model::{Bound, Digest, Purpose, SessionState, Statement};
@@ -12,6 +12,7 @@ use protocol::postgres::action::{Act, Building, Names, Pipeline, Reply, Step, qu
 use protocol::postgres::message::{Malformed, Message, Report, Said, Severity, read, take_frame};
 use protocol::postgres::result::{Fault, Status, setting};
 use protocol::postgres::{Frame, action::Impossible};
+use tokio::time::Instant;
 
 use super::cancel::Stoppable;
 use super::client::Client;
@@ -384,6 +385,8 @@ impl Conversation {
 
     /// Waits for people. The client is told at once and every minute; it may leave or cancel, and the upstream may end.
     async fn hold(&mut self, held: &HeldNotice, text: &Arc<str>) -> Result<Woken, End> {
+        // What a release needs to know, asked while the verdict is written.
+        let mut looked: Option<(Woken, Instant)> = None;
         loop {
             self.client.say(&Said::Report(&told::held(held, &self.door.0.reviews)));
             self.client.flush().await.map_err(|_| End::ClientGone)?;
@@ -391,7 +394,16 @@ impl Conversation {
             tokio::pin!(again);
             loop {
                 tokio::select! {
-                    () = self.session.wait(held.review) => return self.woken(text).await,
+                    news = self.session.wait_for_news(held.review) => match news {
+                        News::Stirs => looked = Some((self.woken(text).await?, Instant::now())),
+                        News::Settled => {
+                            let fresh = looked.take().filter(|(_, at)| at.elapsed() < LOOKED);
+                            return match fresh {
+                                Some((woken @ Woken::Moved(..), _)) if !self.upstream.settings_moved => Ok(woken),
+                                _ => self.woken(text).await,
+                            };
+                        }
+                    },
                     filled = self.client.fill() => {
                         filled.map_err(|_| End::ClientGone)?;
                         if self.client.input.first() == Some(&b'X') {
@@ -525,6 +537,8 @@ const PIPELINE_BYTES: usize = 32 << 20;
 const PIPELINE_MESSAGES: usize = 20_000;
 /// Bytes that a client may send while its statement is held.
 const WAITING_BYTES: usize = 1 << 20;
+/// How long before a release what it needs to know may have been asked.
+const LOOKED: std::time::Duration = std::time::Duration::from_millis(100);
 /// Between two notices of a held statement.
 const REMIND: std::time::Duration = std::time::Duration::from_secs(60);
 /// Whether a reported setting is one that cannot be filled with free text. A time zone without a digit is its own name only
