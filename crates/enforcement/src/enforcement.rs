@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit::{Committed, Entry, Kind, Recorded, SigningKey, Unwritable, VerifyingKey, open_payload};
-use gate::{Applied, Change, Epoch, Fresh, Journal, Refresh, RunEnd};
+use gate::{Change, Epoch, Fresh, Journal, Refresh, RunEnd};
 use model::{Clock, Name, PrincipalId, ReviewId, Run, SessionId, Target, Timestamp};
 use policy::PolicySet;
 use serde_json::Value;
 use store::{SearchIndex, Store};
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::follower::{Progress, follow_search, follow_tree};
 use crate::log::{LogError, LogFiles, make_private};
-use crate::settle::{STRIPES, Stripe};
+use crate::stripe::{STRIPES, Stripe};
 use crate::waker::Waker;
 use crate::writer::{self, Recorder};
 
@@ -87,7 +87,10 @@ pub(crate) struct Node {
     pub(crate) id: SessionId,
     pub(crate) waker: Waker,
     pub(crate) settling: Vec<Arc<Stripe>>,
-    pub(crate) last_stripe: Arc<Stripe>,
+    /// The stripe of what belongs to no review: the directory, and ends of runs.
+    pub(crate) unreviewed: Arc<Stripe>,
+    /// Told whenever the store did not take a change and it was kept.
+    pub(crate) kept: Notify,
     /// Work that goes on when whoever asked for it has gone.
     work: Mutex<JoinSet<()>>,
     pub(crate) passphrases: Semaphore,
@@ -103,7 +106,7 @@ pub(crate) struct Node {
     /// Time never goes back behind this, nor behind the log's last record.
     latest: AtomicU64,
     journal: Mutex<Journal>,
-    in_flight: Mutex<BTreeMap<u64, usize>>,
+    in_flight: InFlight,
     progress: Arc<Progress>,
 }
 
@@ -146,7 +149,8 @@ impl Enforcement {
             id,
             waker: Waker::default(),
             settling: (0..STRIPES).map(|_| Arc::default()).collect(),
-            last_stripe: Arc::default(),
+            unreviewed: Arc::default(),
+            kept: Notify::default(),
             work: Mutex::default(),
             passphrases: Semaphore::new(PASSPHRASES_AT_ONCE),
             revoking: tokio::sync::Mutex::default(),
@@ -158,7 +162,7 @@ impl Enforcement {
             epoch: AtomicU64::new(1),
             latest: AtomicU64::new(opened.last_time.as_millis()),
             journal: Mutex::new(Journal::new(id, identity::random()?)),
-            in_flight: Mutex::default(),
+            in_flight: InFlight::default(),
             progress: Arc::clone(&progress),
         };
         let enforcement = Self(Arc::new(node));
@@ -379,17 +383,6 @@ impl Enforcement {
         self.0.recorder.recorded(staged).await
     }
 
-    /// Records a change, then applies it. Whoever lost is told so, and reads again.
-    pub(crate) async fn change(&self, entry: Entry, change: &Change) -> Result<Applied, Unapplied> {
-        let flight = self.take_off();
-        let recorded = self.record(entry).await?;
-        let record = recorded.index();
-        let applied = self.0.store.apply(change, record).await;
-        let applied = applied.map_err(|error| Unapplied::Store { error, record })?;
-        flight.land();
-        Ok(applied)
-    }
-
     /// Everything a passage may ask to read afresh.
     pub(crate) async fn fresh(&self, actor: PrincipalId, target: &Name, what: &Refresh) -> Result<Fresh, String> {
         // The epoch first: what changes while we read makes it stale, and it is read again.
@@ -457,7 +450,7 @@ impl Enforcement {
         let below = self.0.recorder.inlet().synced();
         let mut in_flight = self.0.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         *in_flight.entry(below).or_default() += 1;
-        Flight { node: Arc::clone(&self.0), below }
+        Flight { all: Arc::clone(&self.0.in_flight), below }
     }
 
     pub(crate) fn tell(&self, kind: &'static str, review: ReviewId) {
@@ -472,32 +465,22 @@ impl Enforcement {
 #[error("the gateway is stopping: what became of it is in the records")]
 pub struct Cut;
 
-/// A change was not applied.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unapplied {
-    #[error(transparent)]
-    Unwritable(#[from] Unwritable),
-    #[error("{error}")]
-    Store {
-        error: store::StoreError,
-        /// The record of the change.
-        record: u64,
-    },
-}
+/// The lowest record that may have to be applied again, for each change under way, counted.
+type InFlight = Arc<Mutex<BTreeMap<u64, usize>>>;
 
 /// Holds the cursor below a record whose change is not applied yet. One that never lands holds it until the next start,
 /// which replays the change.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Flight {
-    node: Arc<Node>,
+    all: InFlight,
     below: u64,
 }
 
 impl Flight {
     /// The change is applied, or will never be.
     pub(crate) fn land(self) {
-        let mut in_flight = self.node.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut in_flight = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = in_flight.get_mut(&self.below) {
             *count -= 1;
             if *count == 0 {

@@ -13,7 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::Enforcement;
 use crate::enforcement::Flight;
-use crate::settle::Recorded;
+use crate::stripe::{Keeping, Kept};
 
 /// One authenticated connection of an actor to a target.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct Session {
     last_record: u64,
     flight: Option<Flight>,
     /// Held from the record of a review's change until the store has it.
-    settling: Option<(ReviewId, OwnedMutexGuard<Recorded>)>,
+    settling: Option<(ReviewId, OwnedMutexGuard<Keeping>)>,
     counts: Counts,
     /// Classes that the actor may not see: under which epoch, and when that was decided.
     hidden: Option<(Arc<BTreeSet<DataClass>>, gate::Epoch, Timestamp)>,
@@ -179,7 +179,7 @@ impl Session {
     /// The caller is gone or cancelled: its presenter detaches, the review stays open.
     pub async fn let_go(&mut self) {
         while let Some(departed) = self.passage.handle_gone() {
-            self.enforcement.detach(departed).await;
+            self.enforcement.see_off(departed).await;
         }
     }
 
@@ -218,14 +218,20 @@ impl Session {
         let unavailable = |why: &dyn std::fmt::Display| Refusal::unavailable(&why.to_string());
         let (entry, change) =
             self.passage.handle_run_ended(run, end, self.enforcement.now()).map_err(|error| unavailable(&error))?;
-        let flight = change.as_ref().map(|_| self.enforcement.take_off());
-        let staged = self.enforcement.0.recorder.inlet().stage(&entry).map_err(|error| unavailable(&error))?;
-        if let Some(change) = change {
-            let recorded = self.enforcement.0.recorder.recorded(staged).await.map_err(|error| unavailable(&error))?;
-            self.enforcement.0.store.apply(&change, recorded.index()).await.map_err(|error| unavailable(&error))?;
-        }
-        if let Some(flight) = flight {
-            flight.land();
+        let node = &self.enforcement.0;
+        let Some(change) = change else {
+            let _place = node.recorder.inlet().stage(&entry).map_err(|error| unavailable(&error))?;
+            return Ok(());
+        };
+        let flight = self.enforcement.take_off();
+        let record = self.enforcement.record(entry).await.map_err(|error| unavailable(&error))?.index();
+        match node.store.apply(&change, record).await {
+            Ok(_) => flight.land(),
+            Err(error) => {
+                let mut stripe = node.unreviewed.lock().await;
+                self.enforcement.keep(&mut stripe, Kept { change, record, flight });
+                return Err(unavailable(&error));
+            }
         }
         Ok(())
     }
@@ -268,7 +274,7 @@ impl Session {
             flight.land();
         }
         while let Some(departed) = self.passage.poll_departed() {
-            self.enforcement.detach(departed).await;
+            self.enforcement.see_off(departed).await;
         }
         settlement
     }
@@ -309,10 +315,10 @@ impl Session {
     async fn record(&mut self, entry: &audit::Entry, need: Need) -> Result<(), String> {
         let node = Arc::clone(&self.enforcement.0);
         let recorder = &node.recorder;
+        self.settle_alone().await?;
         if need == Need::Recorded && self.flight.is_none() {
             self.flight = Some(self.enforcement.take_off());
         }
-        self.settle_alone().await?;
         let unwritable = |error: audit::Unwritable| error.to_string();
         let staged = recorder.inlet().stage(entry).map_err(unwritable)?;
         match need {
@@ -345,7 +351,6 @@ impl Session {
 
     async fn persist(&mut self, change: &gate::Change) {
         if let Err(why) = self.settle_alone().await {
-            self.flight = None;
             return self.passage.handle_unwritable(&why);
         }
         match self.enforcement.0.store.apply(change, self.last_record).await {
@@ -356,11 +361,11 @@ impl Session {
                 }
             }
             Err(error) => {
-                // Whether the change is in force is not known: the cursor stays below it, and the next start replays it.
-                self.flight = None;
-                if let Some((_, stripe)) = self.settling.as_mut().filter(|_| !change.is_claim()) {
-                    // Until then it comes before the next change of its review, as it does in the log.
-                    stripe.push((change.clone(), self.last_record));
+                // A claim has no record yet: there is nothing to keep, and whether the store has it shows when it is read.
+                let recorded = self.settling.as_mut().zip(self.flight.take_if(|_| !change.is_claim()));
+                if let Some(((_, stripe), flight)) = recorded {
+                    let kept = Kept { change: change.clone(), record: self.last_record, flight };
+                    self.enforcement.keep(stripe, kept);
                 }
                 self.passage.handle_unwritable(&error.to_string());
             }
