@@ -126,8 +126,7 @@ impl Enforcement {
             return Err(LogError::StoreAhead { named: named - 1, size }.into());
         }
         let replayed = replay(&opened.files, &store, size).await?;
-        let search = SearchIndex::open(&settings.search).await?;
-        search.cut(size).await?;
+        let search = SearchIndex::open(&settings.search, size).await?;
         let recorder = writer::start(opened.records, size, opened.length, opened.lock)?;
         let id = SessionId::from_random(identity::random()?);
         let progress = Arc::new(Progress::default());

@@ -8,7 +8,7 @@ use audit::Committed;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, QueryBuilder, Row as _};
 
-use crate::{StoreError, make_private, number};
+use crate::{StoreError, Unopened, make_private, number};
 
 /// The index of one node's log.
 #[derive(Debug, Clone)]
@@ -39,39 +39,28 @@ pub struct FoundRecord {
 }
 
 impl SearchIndex {
-    /// Opens the index at `path`; one that cannot be read is begun anew.
+    /// Opens the index at `path` over a log of `size` records; one that cannot be read is begun anew. What it holds from
+    /// `size` on is forgotten: a crash may have taken those records from the log, and others will have their places.
     ///
     /// # Errors
     /// If the file cannot be made.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        match Self::try_open(path).await {
-            Ok(index) => Ok(index),
-            Err(_) => {
-                for suffix in ["", "-wal", "-shm"] {
-                    let mut name = path.as_os_str().to_owned();
-                    name.push(suffix);
-                    if let Err(error) = std::fs::remove_file(&name)
-                        && error.kind() != std::io::ErrorKind::NotFound
-                    {
-                        return Err(StoreError::Corrupt(format!("the search index cannot be removed: {error}")));
-                    }
-                }
-                Self::try_open(path).await
+    pub async fn open(path: &Path, size: u64) -> Result<Self, StoreError> {
+        let unopened = |why: Unopened| why.of(path);
+        if let Ok(index) = Self::try_open(path, size).await {
+            return Ok(index);
+        }
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            match std::fs::remove_file(&name) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unopened(error.into())),
+                Ok(()) | Err(_) => {}
             }
         }
+        Self::try_open(path, size).await.map_err(unopened)
     }
 
-    /// Forgets records from `size` on: a crash may have taken them from the log, and others will have their places.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn cut(&self, size: u64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM names WHERE idx >= $1").bind(number(size)).execute(&self.pool).await?;
-        sqlx::query("DELETE FROM records WHERE idx >= $1").bind(number(size)).execute(&self.pool).await?;
-        Ok(())
-    }
-
-    async fn try_open(path: &Path) -> Result<Self, StoreError> {
+    async fn try_open(path: &Path, size: u64) -> Result<Self, Unopened> {
         make_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -82,6 +71,9 @@ impl SearchIndex {
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
         for statement in SCHEMA {
             sqlx::query(statement).execute(&pool).await?;
+        }
+        for cut in ["DELETE FROM names WHERE idx >= $1", "DELETE FROM records WHERE idx >= $1"] {
+            sqlx::query(cut).bind(number(size)).execute(&pool).await?;
         }
         Ok(Self { pool })
     }

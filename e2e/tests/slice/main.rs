@@ -6,6 +6,7 @@ mod abuse;
 mod bad_input;
 mod cli;
 mod crash;
+mod damage;
 mod life;
 mod log;
 mod postgres;
