@@ -313,14 +313,10 @@ impl Session {
     }
 
     async fn record(&mut self, entry: &audit::Entry, need: Need) -> Result<(), String> {
+        let staged = self.stage(entry, need).await.inspect_err(|_| self.passage.handle_unstaged(entry.name))?;
         let node = Arc::clone(&self.enforcement.0);
         let recorder = &node.recorder;
-        self.settle_alone().await?;
-        if need == Need::Recorded && self.flight.is_none() {
-            self.flight = Some(self.enforcement.take_off());
-        }
         let unwritable = |error: audit::Unwritable| error.to_string();
-        let staged = recorder.inlet().stage(entry).map_err(unwritable)?;
         match need {
             Need::Place => {}
             Need::Staged => self.passage.handle_staged(staged, self.enforcement.epoch()),
@@ -335,6 +331,14 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    async fn stage(&mut self, entry: &audit::Entry, need: Need) -> Result<audit::Staged, String> {
+        self.settle_alone().await?;
+        if need == Need::Recorded && self.flight.is_none() {
+            self.flight = Some(self.enforcement.take_off());
+        }
+        self.enforcement.0.recorder.inlet().stage(entry).map_err(|error| error.to_string())
     }
 
     /// Takes the lock of the review at stake, if there is one and it is not held yet; another review's is let go.

@@ -36,6 +36,13 @@ impl Journal {
         self.next
     }
 
+    /// Gives the numbers from this one on again: their records were never staged, and a hole would look like tampering.
+    pub(crate) const fn take_back(&mut self, sequence: u64) {
+        if sequence < self.next {
+            self.next = sequence;
+        }
+    }
+
     pub(crate) fn draw(&mut self) -> [u8; 16] {
         self.salts.draw()
     }

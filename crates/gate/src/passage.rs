@@ -296,6 +296,11 @@ impl Passage {
         }
     }
 
+    /// The record of a step was not even staged, nor is any behind it.
+    pub const fn handle_unstaged(&mut self, record: RecordName) {
+        self.journal.take_back(record.sequence);
+    }
+
     /// The log or the store failed: the action does not run.
     pub fn handle_unwritable(&mut self, why: &str) {
         self.let_go();
@@ -359,6 +364,10 @@ impl Passage {
             self.statements.clear();
             self.decisions.clear();
         }
+        let unstaged = |step: &Step| if let Step::Record(entry, _) = step { Some(entry.name.sequence) } else { None };
+        if let Some(first) = self.steps.iter().find_map(unstaged) {
+            self.journal.take_back(first);
+        }
         self.steps.clear();
         self.awaited = None;
         match std::mem::replace(&mut self.state, State::Idle) {
@@ -415,7 +424,7 @@ impl Passage {
                 self.steps.push_back(Step::Record(entry, need));
                 self.state = state;
             }
-            Err(why) => self.handle_unwritable(&why.to_string()),
+            Err(why) => self.handle_unmade(why),
         }
     }
 
@@ -427,10 +436,16 @@ impl Passage {
                 true
             }
             Err(why) => {
-                self.handle_unwritable(&why.to_string());
+                self.handle_unmade(why);
                 false
             }
         }
+    }
+
+    /// The record is too large to be one.
+    fn handle_unmade(&mut self, why: Unwritable) {
+        self.journal.take_back(self.journal.next_sequence().saturating_sub(1));
+        self.handle_unwritable(&why.to_string());
     }
 
     /// Whether `name` is the record whose proof is awaited: a proof of another changes nothing.

@@ -223,11 +223,7 @@ impl Session {
 
     async fn record(&mut self, entry: &audit::Entry, need: Need) -> Result<(), String> {
         let node = Rc::clone(&self.node);
-        if need == Need::Recorded && self.flight.is_none() {
-            self.flight = Some(node.take_off());
-        }
-        self.settle_alone().await?;
-        let staged = node.inlet.stage(entry).map_err(|error| error.to_string())?;
+        let staged = self.stage(entry, need).await.inspect_err(|_| self.passage.handle_unstaged(entry.name))?;
         self.staged = staged.index();
         match need {
             Need::Place => {}
@@ -247,6 +243,14 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    async fn stage(&mut self, entry: &audit::Entry, need: Need) -> Result<audit::Staged, String> {
+        self.settle_alone().await?;
+        if need == Need::Recorded && self.flight.is_none() {
+            self.flight = Some(self.node.take_off());
+        }
+        self.node.inlet.stage(entry).map_err(|error| error.to_string())
     }
 
     /// The grounds as of now, if they are those that the passage knows.

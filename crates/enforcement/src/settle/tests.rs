@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use audit::{Committed, SigningKey, scan};
+use audit::{Committed, SigningKey, Verifier, scan};
 use gate::{Payload, Presented, RefusalKind, RunEnd};
 use model::{
     Clock, Labels, Operation, PrincipalKind, Purpose, Resource, ResourceKind, Run, RunId, SessionState, Statement,
@@ -138,6 +138,14 @@ impl World {
         found
     }
 
+    /// Fails unless the log is whole, as an auditor would check it.
+    fn verify(&self) {
+        let bytes = std::fs::read(self.folder.path().join("log/records")).unwrap();
+        let mut verifier = Verifier::new(&[]);
+        verifier.handle_bytes(&bytes);
+        assert_eq!(verifier.finish(&[]).findings, []);
+    }
+
     /// Waits until all that is recorded by now counts as applied.
     async fn until_applied(&self) {
         let [_, (_, synced), ..] = self.node.watermarks();
@@ -259,6 +267,7 @@ async fn a_recorded_verdict_that_the_store_refuses_releases_once_when_it_is_take
     assert_ne!(again.review, held.review, "an approval was spent twice");
     assert_eq!((world.records("verdict"), world.records("released")), (1, 1));
     world.until_applied().await;
+    world.verify();
 }
 
 #[tokio::test]
@@ -327,6 +336,22 @@ async fn a_presenter_that_leaves_while_the_store_is_behind_is_detached_later() {
     })
     .await;
     assert_eq!(world.records("released"), 1);
+}
+
+#[tokio::test]
+async fn a_record_that_could_not_be_staged_leaves_no_hole() {
+    let world = World::new().await;
+    let (mut session, held) = world.holding("customers").await;
+    session.let_go().await;
+    world.refuse("UPDATE ON reviews").await;
+    assert!(matches!(world.approve("grace", &held).await, Err(SettleError::NotYet(_))));
+    // It would attach, but the verdict comes first.
+    unavailable(session.present(write_on("customers")).await);
+    assert_eq!(world.records("presenter"), 1);
+    world.heal().await;
+    until("the verdict is in force", async || (world.phase(held.review).await != Phase::Pending).then_some(())).await;
+    released(session.present(write_on("customers")).await);
+    world.verify();
 }
 
 #[tokio::test]
