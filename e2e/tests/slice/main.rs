@@ -11,4 +11,5 @@ mod life;
 mod log;
 mod postgres;
 mod restart;
+mod search;
 mod sqlite;
