@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use gate::{Applied, Change};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, SqlSafeStr as _, Sqlite, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, Sqlite, Transaction};
 
 pub use directory::Credential;
 pub use proposals::Proposal;
@@ -101,10 +101,13 @@ impl Store {
     /// # Errors
     /// If the database fails; then it is not known whether the change is in force, and a restart replays it.
     pub async fn apply(&self, change: &Change, record: u64) -> Result<Applied, StoreError> {
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        let applied = apply_in(&mut tx, change, number(record)).await?;
-        tx.commit().await?;
-        Ok(applied)
+        let mut connection = self.write.acquire().await?;
+        let applied = apply_on(&mut connection, change, number(record)).await;
+        if applied.is_err() {
+            // A full disk makes SQLite end the transaction, and sqlx would not know: another connection takes its place.
+            connection.close_on_drop();
+        }
+        applied
     }
 
     /// Records below this index are applied.
@@ -204,6 +207,13 @@ fn migrations() -> Migrator {
         Migration::new(2, "added_by".into(), MigrationType::Simple, added_by, false),
         Migration::new(3, "fewer steps".into(), MigrationType::Simple, fewer_steps, false),
     ])
+}
+
+async fn apply_on(connection: &mut SqliteConnection, change: &Change, record: i64) -> Result<Applied, StoreError> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let applied = apply_in(&mut tx, change, record).await?;
+    tx.commit().await?;
+    Ok(applied)
 }
 
 async fn apply_in(tx: &mut Transaction<'_, Sqlite>, change: &Change, record: i64) -> Result<Applied, StoreError> {

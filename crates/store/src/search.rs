@@ -5,8 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use audit::Committed;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, QueryBuilder, Row as _};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, QueryBuilder, Row as _};
 
 use crate::{StoreError, Unopened, make_private, number};
 
@@ -93,28 +95,13 @@ impl SearchIndex {
     /// # Errors
     /// If the database fails.
     pub async fn add(&self, first: u64, leaves: &[Vec<u8>]) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        for (index, leaf) in (first..).zip(leaves) {
-            let text = String::from_utf8_lossy(leaf);
-            let Ok(fields) = Committed::parse(leaf) else { continue };
-            sqlx::query("INSERT OR IGNORE INTO records (idx, kind, at, session, leaf) VALUES ($1, $2, $3, $4, $5)")
-                .bind(number(index))
-                .bind(fields.text("k"))
-                .bind(number(fields.number("t")))
-                .bind(fields.text("s"))
-                .bind(&*text)
-                .execute(&mut *tx)
-                .await?;
-            for name in NAMING.into_iter().map(|field| fields.text(field)).filter(|name| !name.is_empty()) {
-                sqlx::query("INSERT OR IGNORE INTO names (name, idx) VALUES ($1, $2)")
-                    .bind(name)
-                    .bind(number(index))
-                    .execute(&mut *tx)
-                    .await?;
-            }
+        let mut connection = self.pool.acquire().await?;
+        let added = add_on(&mut connection, first, leaves).await;
+        if added.is_err() {
+            // As where the store applies changes.
+            connection.close_on_drop();
         }
-        tx.commit().await?;
-        Ok(())
+        Ok(added?)
     }
 
     /// Finds records, newest first.
@@ -139,6 +126,30 @@ impl SearchIndex {
         });
         found.collect()
     }
+}
+
+async fn add_on(connection: &mut SqliteConnection, first: u64, leaves: &[Vec<u8>]) -> Result<(), sqlx::Error> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for (index, leaf) in (first..).zip(leaves) {
+        let text = String::from_utf8_lossy(leaf);
+        let Ok(fields) = Committed::parse(leaf) else { continue };
+        sqlx::query("INSERT OR IGNORE INTO records (idx, kind, at, session, leaf) VALUES ($1, $2, $3, $4, $5)")
+            .bind(number(index))
+            .bind(fields.text("k"))
+            .bind(number(fields.number("t")))
+            .bind(fields.text("s"))
+            .bind(&*text)
+            .execute(&mut *tx)
+            .await?;
+        for name in NAMING.into_iter().map(|field| fields.text(field)).filter(|name| !name.is_empty()) {
+            sqlx::query("INSERT OR IGNORE INTO names (name, idx) VALUES ($1, $2)")
+                .bind(name)
+                .bind(number(index))
+                .execute(&mut *tx)
+                .await?;
+        }
+    }
+    tx.commit().await
 }
 
 /// Fields of a leaf whose value is an id or name that people search by; the session has a column.

@@ -7,6 +7,7 @@ mod bad_input;
 mod cli;
 mod crash;
 mod damage;
+mod full_store;
 mod life;
 mod log;
 mod postgres;
