@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection as _, Executor as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -165,11 +165,17 @@ impl Site {
     /// Moves what the store's write-ahead logs hold into their files, so that those begin anew.
     pub async fn shrink_store(&self) {
         for name in ["data/countersign.db", "data/countersign.search.db"] {
-            let options = SqliteConnectOptions::new().filename(self.path(name)).busy_timeout(Duration::from_secs(10));
-            let mut connection = SqliteConnection::connect_with(&options).await.expect("the store can be opened");
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("its log can be cut");
-            connection.close().await.expect("the store can be closed");
+            self.beside(name, "PRAGMA wal_checkpoint(TRUNCATE)").await;
         }
+    }
+
+    /// Changes one of the gateway's own databases from beside, as no part of the gateway does.
+    pub async fn beside(&self, file: &str, sql: &str) {
+        let options = SqliteConnectOptions::new().filename(self.path(file)).busy_timeout(Duration::from_secs(10));
+        let mut connection = SqliteConnection::connect_with(&options).await.expect("the file can be opened");
+        let done = connection.execute(AssertSqlSafe(sql)).await;
+        done.unwrap_or_else(|error| panic!("`{sql}` failed: {error}"));
+        connection.close().await.expect("the file can be closed");
     }
 
     /// Puts the store back as it was kept.

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use audit::Kind;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use gate::{Applied, Change, DirectoryChange, NewPrincipal};
+use gate::{Applied, Change, DirectoryChange, Journal, NewPrincipal};
 use identity::{Token, TokenHash, verify_passphrase};
 use model::{GroupName, Name, Principal, PrincipalId, PrincipalKind, Standing, Timestamp};
 use secrecy::SecretString;
@@ -247,14 +247,16 @@ impl Enforcement {
         }
         let applied = self.change_directory(DirectoryChange::Revoke { id, at: self.now() }, id, by).await?;
         drop(one_at_a_time);
+        // Whoever was revoked before may have left some: a gateway or a store that stopped in between.
+        let owned = self.0.store.owned_by(id).await.map_err(|error| error.to_string())?;
+        let mut withdrawn = Ok(());
+        for actor in owned.into_iter().chain([id]) {
+            withdrawn = self.withdraw_all(actor).await.and(withdrawn);
+        }
+        withdrawn
+            .map_err(|error| format!("`{name}` is revoked, but not all that it had open is withdrawn: {error}"))?;
         match applied {
-            Applied::Applied => {
-                let owned = self.0.store.owned_by(id).await.map_err(|error| error.to_string())?;
-                for actor in owned.into_iter().chain([id]) {
-                    self.withdraw_all(actor).await.map_err(|error| error.to_string())?;
-                }
-                Ok(())
-            }
+            Applied::Applied => Ok(()),
             Applied::Lost => Err(format!("`{name}` was revoked before")),
         }
     }
@@ -266,8 +268,9 @@ impl Enforcement {
         by: Option<PrincipalId>,
     ) -> Result<Applied, String> {
         let change = Change::Directory { directory };
-        let entry = self.journal().directory(by, whom, &change, self.now()).map_err(|error| error.to_string())?;
-        let applied = self.change(entry, &change).await;
+        let mut alone = self.change_alone().await.map_err(|error| error.to_string())?;
+        let write = |journal: &mut Journal, change: &Change| journal.directory(by, whom, change, self.now());
+        let applied = self.change(&mut alone, change, write).await;
         // Whatever the store answered, the change may be in force.
         self.bump();
         applied.map_err(|error| error.to_string())

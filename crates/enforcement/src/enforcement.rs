@@ -4,20 +4,20 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use audit::{Committed, Entry, Kind, Recorded, SigningKey, Unwritable, VerifyingKey, open_payload};
-use gate::{Applied, Change, Epoch, Fresh, Journal, Refresh, RunEnd};
+use audit::{Committed, Entry, Kind, Recorded, SigningKey, Staged, Unwritable, VerifyingKey, open_payload};
+use gate::{Change, Epoch, Fresh, Journal, Refresh, RunEnd};
 use model::{Clock, Name, PrincipalId, ReviewId, Run, SessionId, Target, Timestamp};
 use policy::PolicySet;
 use serde_json::Value;
 use store::{SearchIndex, Store};
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::follower::{Progress, follow_search, follow_tree};
 use crate::log::{LogError, LogFiles, make_private};
-use crate::settle::{STRIPES, Stripe};
+use crate::stripe::{STRIPES, Stripe};
 use crate::waker::{Moved, Waker};
 use crate::writer::{self, Recorder};
 
@@ -87,7 +87,10 @@ pub(crate) struct Node {
     pub(crate) id: SessionId,
     pub(crate) waker: Waker,
     pub(crate) settling: Vec<Arc<Stripe>>,
-    pub(crate) last_stripe: Arc<Stripe>,
+    /// The stripe of what belongs to no review: the directory, and ends of runs.
+    pub(crate) unreviewed: Arc<Stripe>,
+    /// Told whenever the store did not take a change and it was kept.
+    pub(crate) kept: Notify,
     /// Work that goes on when whoever asked for it has gone.
     work: Mutex<JoinSet<()>>,
     pub(crate) passphrases: Semaphore,
@@ -103,7 +106,7 @@ pub(crate) struct Node {
     /// Time never goes back behind this, nor behind the log's last record.
     latest: AtomicU64,
     journal: Mutex<Journal>,
-    in_flight: Mutex<BTreeMap<u64, usize>>,
+    in_flight: InFlight,
     progress: Arc<Progress>,
 }
 
@@ -123,8 +126,7 @@ impl Enforcement {
             return Err(LogError::StoreAhead { named: named - 1, size }.into());
         }
         let replayed = replay(&opened.files, &store, size).await?;
-        let search = SearchIndex::open(&settings.search).await?;
-        search.cut(size).await?;
+        let search = SearchIndex::open(&settings.search, size).await?;
         let recorder = writer::start(opened.records, size, opened.length, opened.lock)?;
         let id = SessionId::from_random(identity::random()?);
         let progress = Arc::new(Progress::default());
@@ -146,7 +148,8 @@ impl Enforcement {
             id,
             waker: Waker::default(),
             settling: (0..STRIPES).map(|_| Arc::default()).collect(),
-            last_stripe: Arc::default(),
+            unreviewed: Arc::default(),
+            kept: Notify::default(),
             work: Mutex::default(),
             passphrases: Semaphore::new(PASSPHRASES_AT_ONCE),
             revoking: tokio::sync::Mutex::default(),
@@ -158,7 +161,7 @@ impl Enforcement {
             epoch: AtomicU64::new(1),
             latest: AtomicU64::new(opened.last_time.as_millis()),
             journal: Mutex::new(Journal::new(id, identity::random()?)),
-            in_flight: Mutex::default(),
+            in_flight: InFlight::default(),
             progress: Arc::clone(&progress),
         };
         let enforcement = Self(Arc::new(node));
@@ -218,8 +221,7 @@ impl Enforcement {
         let at = self.now();
         let change = Change::EndRun { run, end, at, detail: why.to_owned() };
         let ended = RunEnd { run: end, rows: 0, masked: BTreeMap::new(), detail: why.to_owned() };
-        let entry = self.journal().run_ended(Some(run), &ended, Some(&change), at)?;
-        let recorded = self.record(entry).await?;
+        let recorded = self.record(|journal| journal.run_ended(Some(run), &ended, Some(&change), at)).await?;
         self.0.store.apply(&change, recorded.index()).await?;
         Ok(())
     }
@@ -261,8 +263,7 @@ impl Enforcement {
     /// If it cannot be recorded; then it is not shown.
     pub async fn record_reveal(&self, review: ReviewId, to: PrincipalId) -> Result<(), Unwritable> {
         let tokens = [("review", review.to_string()), ("by", to.to_string())];
-        let entry = self.journal().note(Kind::Revealed, &tokens, &[], self.now())?;
-        let staged = self.0.recorder.inlet().stage(&entry)?;
+        let staged = self.stage(|journal| journal.note(Kind::Revealed, &tokens, &[], self.now()))?;
         self.0.recorder.written(staged).await?;
         Ok(())
     }
@@ -358,10 +359,6 @@ impl Enforcement {
         Epoch(self.0.epoch.load(Ordering::Acquire))
     }
 
-    pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
-        self.0.journal.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Records something the node tells of itself, durably.
     pub(crate) async fn note(
         &self,
@@ -369,25 +366,28 @@ impl Enforcement {
         tokens: &[(&'static str, String)],
         fields: &[(&'static str, Value)],
     ) -> Result<Recorded, Unwritable> {
-        let entry = self.journal().note(kind, tokens, fields, self.now())?;
-        self.record(entry).await
+        self.record(|journal| journal.note(kind, tokens, fields, self.now())).await
     }
 
-    /// Stages a record and waits until it is durable.
-    pub(crate) async fn record(&self, entry: Entry) -> Result<Recorded, Unwritable> {
-        let staged = self.0.recorder.inlet().stage(&entry)?;
+    /// Stages a record of the node's own and waits until it is durable.
+    pub(crate) async fn record(
+        &self,
+        write: impl FnOnce(&mut Journal) -> Result<Entry, Unwritable>,
+    ) -> Result<Recorded, Unwritable> {
+        let staged = self.stage(write)?;
         self.0.recorder.recorded(staged).await
     }
 
-    /// Records a change, then applies it. Whoever lost is told so, and reads again.
-    pub(crate) async fn change(&self, entry: Entry, change: &Change) -> Result<Applied, Unapplied> {
-        let flight = self.take_off();
-        let recorded = self.record(entry).await?;
-        let record = recorded.index();
-        let applied = self.0.store.apply(change, record).await;
-        let applied = applied.map_err(|error| Unapplied::Store { error, record })?;
-        flight.land();
-        Ok(applied)
+    /// Writes and stages a record of the node's own under one lock: no other takes a number in between.
+    fn stage(&self, write: impl FnOnce(&mut Journal) -> Result<Entry, Unwritable>) -> Result<Staged, Unwritable> {
+        let mut journal = self.0.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = write(&mut journal)?;
+        self.stage_of(&mut journal, &entry)
+    }
+
+    /// Stages a record; the number of one that the log does not take is given again.
+    pub(crate) fn stage_of(&self, journal: &mut Journal, entry: &Entry) -> Result<Staged, Unwritable> {
+        self.0.recorder.inlet().stage(entry).inspect_err(|_| journal.take_back(entry.name))
     }
 
     /// Everything a passage may ask to read afresh.
@@ -458,7 +458,7 @@ impl Enforcement {
         let below = self.0.recorder.inlet().synced();
         let mut in_flight = self.0.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         *in_flight.entry(below).or_default() += 1;
-        Flight { node: Arc::clone(&self.0), below }
+        Flight { all: Arc::clone(&self.0.in_flight), below }
     }
 
     pub(crate) fn tell(&self, kind: &'static str, review: ReviewId, moved: Moved) {
@@ -473,32 +473,22 @@ impl Enforcement {
 #[error("the gateway is stopping: what became of it is in the records")]
 pub struct Cut;
 
-/// A change was not applied.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unapplied {
-    #[error(transparent)]
-    Unwritable(#[from] Unwritable),
-    #[error("{error}")]
-    Store {
-        error: store::StoreError,
-        /// The record of the change.
-        record: u64,
-    },
-}
+/// The lowest record that may have to be applied again, for each change under way, counted.
+type InFlight = Arc<Mutex<BTreeMap<u64, usize>>>;
 
 /// Holds the cursor below a record whose change is not applied yet. One that never lands holds it until the next start,
 /// which replays the change.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Flight {
-    node: Arc<Node>,
+    all: InFlight,
     below: u64,
 }
 
 impl Flight {
     /// The change is applied, or will never be.
     pub(crate) fn land(self) {
-        let mut in_flight = self.node.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut in_flight = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = in_flight.get_mut(&self.below) {
             *count -= 1;
             if *count == 0 {
@@ -526,12 +516,12 @@ async fn replay(files: &LogFiles, store: &Store, size: u64) -> Result<u64, Start
     Ok(changes)
 }
 
-/// Keeps the cursor of applied records near the end of the log.
+/// Keeps the cursor of applied records near the end of the log, and the store's write-ahead log short.
 async fn keep_cursor(enforcement: Enforcement) {
     let node = enforcement.0;
     let mut moved = node.recorder.watch();
     let mut last = 0;
-    loop {
+    for second in 1_u64.. {
         let synced = node.recorder.inlet().synced();
         let lowest = node.in_flight.lock().unwrap_or_else(PoisonError::into_inner).keys().next().copied();
         let through = lowest.map_or(synced, |lowest| lowest.min(synced));
@@ -542,6 +532,12 @@ async fn keep_cursor(enforcement: Enforcement) {
                     tracing::warn!(%error, "the cursor of applied records could not be kept; a start replays more")
                 }
             }
+        }
+        // It syncs, which slows down whoever waits for the disk: not every second.
+        if second % FOLD_EVERY == 0
+            && let Err(error) = node.store.fold().await
+        {
+            tracing::warn!(%error, "the store's write-ahead log could not be folded; it grows until it can");
         }
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         if node.recorder.next(&mut moved).await.is_err() {
@@ -558,5 +554,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|error| Err(LogError::Io { path: PathBuf::new(), error: std::io::Error::other(error) }))
 }
 
+/// Seconds with changes between two folds of the store's write-ahead log.
+const FOLD_EVERY: u64 = 10;
 /// Passphrases hashed at a time: 19 MiB and a core each.
 const PASSPHRASES_AT_ONCE: usize = 2;

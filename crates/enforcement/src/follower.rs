@@ -69,16 +69,25 @@ fn sign(files: &LogFiles, tail: &Tail, key: &SigningKey, progress: &Progress, sy
     Ok(())
 }
 
-/// Feeds the search index.
+/// Feeds the search index. While that fails it is told once, and tried again every second.
 pub(crate) async fn follow_search(files: LogFiles, recorder: Recorder, index: SearchIndex, progress: Arc<Progress>) {
     let mut moved = recorder.watch();
+    let mut pause = SOON;
     loop {
         match feed(&files, &index, &progress).await {
-            Ok(count) if count >= BATCH => continue,
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the search index is behind"),
+            Ok(count) => {
+                pause = SOON;
+                if count >= BATCH {
+                    continue;
+                }
+            }
+            Err(error) if pause == SOON => {
+                pause = EVERY;
+                tracing::warn!(%error, "the search index is behind");
+            }
+            Err(_) => {}
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(pause).await;
         let behind = progress.indexed.load(Ordering::Acquire) < recorder.inlet().written();
         if !behind && recorder.next(&mut moved).await.is_err() {
             return;
@@ -111,5 +120,7 @@ async fn feed(
 
 /// A checkpoint a second is enough for any auditor.
 const EVERY: Duration = Duration::from_secs(1);
+/// Records are indexed in batches no closer than this.
+const SOON: Duration = Duration::from_millis(50);
 /// Records indexed at a time.
 const BATCH: u64 = 500;

@@ -9,6 +9,7 @@ mod log;
 mod problem;
 mod session;
 mod settle;
+mod stripe;
 mod waker;
 mod writer;
 

@@ -112,6 +112,7 @@ impl From<SettleError> for Problem {
         match error {
             SettleError::NoReview => Self::not_found("review"),
             SettleError::NotCounted(_) => Self::new(409, "not-counted", error, hint),
+            SettleError::NotYet(_) => Self::new(503, "not-in-force", error, hint),
             SettleError::NotYours => Self::new(403, "not-yours", error, hint),
             SettleError::Unavailable(_) => Self::unavailable(error),
         }

@@ -13,7 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::Enforcement;
 use crate::enforcement::Flight;
-use crate::settle::Recorded;
+use crate::stripe::{Keeping, Kept};
 use crate::waker::Moved;
 
 /// One authenticated connection of an actor to a target.
@@ -27,7 +27,7 @@ pub struct Session {
     last_record: u64,
     flight: Option<Flight>,
     /// Held from the record of a review's change until the store has it.
-    settling: Option<(ReviewId, OwnedMutexGuard<Recorded>)>,
+    settling: Option<(ReviewId, OwnedMutexGuard<Keeping>)>,
     counts: Counts,
     /// Classes that the actor may not see: under which epoch, and when that was decided.
     hidden: Option<(Arc<BTreeSet<DataClass>>, gate::Epoch, Timestamp)>,
@@ -157,9 +157,10 @@ impl Session {
         let policy = self.passage.policy().version().to_string();
         let tokens = [("refusal", "unsupported".to_owned()), ("policy", policy)];
         let fields = [("reason", refusal.message.clone().into())];
-        let entry = self.passage.journal().note(audit::Kind::Refused, &tokens, &fields, self.enforcement.now());
-        let recorder = &self.enforcement.0.recorder;
-        let written = async { recorder.written(recorder.inlet().stage(&entry?)?).await };
+        let journal = self.passage.journal();
+        let entry = journal.note(audit::Kind::Refused, &tokens, &fields, self.enforcement.now());
+        let staged = entry.and_then(|entry| self.enforcement.stage_of(journal, &entry));
+        let written = async { self.enforcement.0.recorder.written(staged?).await };
         written.await.map_err(|error| Refusal::unavailable(&error.to_string()))?;
         Ok(refusal)
     }
@@ -199,7 +200,7 @@ impl Session {
     /// The caller is gone or cancelled: its presenter detaches, the review stays open.
     pub async fn let_go(&mut self) {
         while let Some(departed) = self.passage.handle_gone() {
-            self.enforcement.detach(departed).await;
+            self.enforcement.see_off(departed).await;
         }
     }
 
@@ -238,14 +239,20 @@ impl Session {
         let unavailable = |why: &dyn std::fmt::Display| Refusal::unavailable(&why.to_string());
         let (entry, change) =
             self.passage.handle_run_ended(run, end, self.enforcement.now()).map_err(|error| unavailable(&error))?;
-        let flight = change.as_ref().map(|_| self.enforcement.take_off());
-        let staged = self.enforcement.0.recorder.inlet().stage(&entry).map_err(|error| unavailable(&error))?;
-        if let Some(change) = change {
-            let recorded = self.enforcement.0.recorder.recorded(staged).await.map_err(|error| unavailable(&error))?;
-            self.enforcement.0.store.apply(&change, recorded.index()).await.map_err(|error| unavailable(&error))?;
-        }
-        if let Some(flight) = flight {
+        let (node, flight) = (&self.enforcement.0, self.enforcement.take_off());
+        let staged = self.enforcement.stage_of(self.passage.journal(), &entry).map_err(|error| unavailable(&error))?;
+        let Some(change) = change else {
             flight.land();
+            return Ok(());
+        };
+        let record = node.recorder.recorded(staged).await.map_err(|error| unavailable(&error))?.index();
+        match node.store.apply(&change, record).await {
+            Ok(_) => flight.land(),
+            Err(error) => {
+                let mut stripe = node.unreviewed.lock().await;
+                self.enforcement.keep(&mut stripe, Kept { change, record, flight });
+                return Err(unavailable(&error));
+            }
         }
         Ok(())
     }
@@ -288,7 +295,7 @@ impl Session {
             flight.land();
         }
         while let Some(departed) = self.passage.poll_departed() {
-            self.enforcement.detach(departed).await;
+            self.enforcement.see_off(departed).await;
         }
         settlement
     }
@@ -327,20 +334,10 @@ impl Session {
     }
 
     async fn record(&mut self, entry: &audit::Entry, need: Need) -> Result<(), String> {
+        let staged = self.stage(entry, need).await.inspect_err(|_| self.passage.journal().take_back(entry.name))?;
         let node = Arc::clone(&self.enforcement.0);
         let recorder = &node.recorder;
-        if need == Need::Recorded && self.flight.is_none() {
-            self.flight = Some(self.enforcement.take_off());
-        }
         let unwritable = |error: audit::Unwritable| error.to_string();
-        let alone = self.settle_alone().await;
-        let staged = match alone.and_then(|()| recorder.inlet().stage(entry).map_err(unwritable)) {
-            Ok(staged) => staged,
-            Err(why) => {
-                self.passage.journal().take_back(entry.name);
-                return Err(why);
-            }
-        };
         match need {
             Need::Place => {}
             Need::Staged => self.passage.handle_staged(staged, self.enforcement.epoch()),
@@ -357,6 +354,14 @@ impl Session {
         Ok(())
     }
 
+    async fn stage(&mut self, entry: &audit::Entry, need: Need) -> Result<audit::Staged, String> {
+        self.settle_alone().await?;
+        if need == Need::Recorded && self.flight.is_none() {
+            self.flight = Some(self.enforcement.take_off());
+        }
+        self.enforcement.0.recorder.inlet().stage(entry).map_err(|error| error.to_string())
+    }
+
     /// Takes the lock of the review at stake, if there is one and it is not held yet; another review's is let go.
     async fn settle_alone(&mut self) -> Result<(), String> {
         let Some(review) = self.passage.at_stake() else { return Ok(()) };
@@ -371,7 +376,6 @@ impl Session {
 
     async fn persist(&mut self, change: &gate::Change) {
         if let Err(why) = self.settle_alone().await {
-            self.flight = None;
             return self.passage.handle_unwritable(&why);
         }
         match self.enforcement.0.store.apply(change, self.last_record).await {
@@ -382,11 +386,11 @@ impl Session {
                 }
             }
             Err(error) => {
-                // Whether the change is in force is not known: the cursor stays below it, and the next start replays it.
-                self.flight = None;
-                if let Some((_, stripe)) = self.settling.as_mut().filter(|_| !change.is_claim()) {
-                    // Until then it comes before the next change of its review, as it does in the log.
-                    stripe.push((change.clone(), self.last_record));
+                // A claim has no record yet: there is nothing to keep, and whether the store has it shows when it is read.
+                let recorded = self.settling.as_mut().zip(self.flight.take_if(|_| !change.is_claim()));
+                if let Some(((_, stripe), flight)) = recorded {
+                    let kept = Kept { change: change.clone(), record: self.last_record, flight };
+                    self.enforcement.keep(stripe, kept);
                 }
                 self.passage.handle_unwritable(&error.to_string());
             }

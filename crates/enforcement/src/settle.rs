@@ -1,7 +1,6 @@
 //! Settling reviews: verdicts, withdrawals, presenters that leave, and time. Each change is recorded, then applied by
 //! compare-and-swap; whoever loses reads again. A verdict that does not count is recorded too.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use audit::{Entry, Unwritable};
@@ -11,10 +10,11 @@ use model::{
 };
 use policy::Countersign;
 use store::ReviewRow;
-use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
+use tokio::sync::mpsc;
 
 use crate::Enforcement;
-use crate::enforcement::{Cut, Unapplied};
+use crate::enforcement::Cut;
+use crate::stripe::{Keeping, Unapplied};
 use crate::waker::Moved;
 
 /// A verdict as a person gives it; who they are was proven just before.
@@ -46,6 +46,9 @@ pub enum SettleError {
     /// Only the actor or a person behind it may do that.
     #[error("only the actor, or a person it acts for, may withdraw its action")]
     NotYours,
+    /// The log has it, the store not yet.
+    #[error("{0}")]
+    NotYet(String),
     /// The log or the store failed.
     #[error("nothing is settled without its record: {0}")]
     Unavailable(String),
@@ -53,7 +56,10 @@ pub enum SettleError {
 
 impl From<Unapplied> for SettleError {
     fn from(error: Unapplied) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            Unapplied::Unwritable(error) => error.into(),
+            Unapplied::Kept(_) => Self::NotYet(error.to_string()),
+        }
     }
 }
 
@@ -99,8 +105,7 @@ impl Enforcement {
             let state = match self.count(&review, verdict.clone(), now).await? {
                 Ok(state) => state,
                 Err(why) => {
-                    let entry = self.journal().verdict_refused(given.review, given.reviewer, &why, now)?;
-                    self.record(entry).await?;
+                    self.record(|journal| journal.verdict_refused(given.review, given.reviewer, &why, now)).await?;
                     return Err(why.into());
                 }
             };
@@ -187,16 +192,22 @@ impl Enforcement {
         self.end(&mut stripe, &row.review, state, Outcome::Withdrawn).await.map(drop)
     }
 
+    /// Detaches a presenter that left; if that cannot be recorded now, it is tried again.
+    pub(crate) async fn see_off(&self, presenter: (ReviewId, PresenterId)) {
+        if let Err(error) = self.detach(presenter).await {
+            tracing::warn!(%error, review = %presenter.0, "a presenter that left could not be detached yet");
+            self.depart(presenter);
+        }
+    }
+
     /// A presenter left. The review stays open and releases to nobody until the same action is presented again.
-    pub(crate) async fn detach(&self, (review, presenter): (ReviewId, PresenterId)) {
-        let Ok(mut stripe) = self.settle_alone(review).await else { return };
-        let Ok(Some(row)) = self.0.store.review(review).await else { return };
-        let Ok(state) = row.review.handle_detach(presenter) else { return };
+    async fn detach(&self, (review, presenter): (ReviewId, PresenterId)) -> Result<(), SettleError> {
+        let mut stripe = self.settle_alone(review).await?;
+        let Some(row) = self.0.store.review(review).await? else { return Ok(()) };
+        let Ok(state) = row.review.handle_detach(presenter) else { return Ok(()) };
         let now = self.now();
         let write = |journal: &mut Journal, change: &Change| journal.presenter_left(review, change, now);
-        if let Err(error) = self.advance(&mut stripe, &row.review, state, write).await {
-            tracing::warn!(%error, %review, "a presenter that left could not be recorded; a restart detaches it");
-        }
+        self.advance(&mut stripe, &row.review, state, write).await.map(drop)
     }
 
     /// Ends reviews whose time is up.
@@ -219,7 +230,7 @@ impl Enforcement {
 
     async fn end(
         &self,
-        stripe: &mut Recorded,
+        stripe: &mut Keeping,
         review: &Review,
         state: ReviewState,
         outcome: Outcome,
@@ -232,7 +243,7 @@ impl Enforcement {
     /// Records the step, applies it, and wakes who waits.
     async fn advance(
         &self,
-        stripe: &mut Recorded,
+        stripe: &mut Keeping,
         review: &Review,
         state: ReviewState,
         write: impl FnOnce(&mut Journal, &Change) -> Result<Entry, Unwritable>,
@@ -240,36 +251,9 @@ impl Enforcement {
         let id = review.case.id;
         let moved = Moved::to(&state.phase);
         let change = Change::AdvanceReview { id, state: Box::new(state) };
-        let entry = write(&mut self.journal(), &change)?;
-        let applied = self.change(entry, &change).await;
-        if let Err(Unapplied::Store { record, .. }) = &applied {
-            stripe.push((change, *record));
-        }
+        let applied = self.change(stripe, change, write).await;
         self.tell("review-moved", id, if matches!(applied, Ok(Applied::Applied)) { moved } else { Moved::Perhaps });
         Ok(applied?)
-    }
-
-    /// Records of one review and their changes go in one order, the log's and the store's: whoever moves it holds its
-    /// stripe, and what the store did not take of an earlier change is applied first.
-    ///
-    /// # Errors
-    /// If the store still does not take it: then nothing in this stripe moves.
-    pub(crate) async fn settle_alone(&self, review: ReviewId) -> Result<OwnedMutexGuard<Recorded>, store::StoreError> {
-        let mut stripe = Arc::clone(self.stripe(review)).lock_owned().await;
-        while let Some((change, record)) = stripe.first() {
-            self.0.store.apply(change, *record).await?;
-            if let Change::AdvanceReview { id, .. } = change {
-                self.tell("review-moved", *id, Moved::Perhaps);
-            }
-            stripe.remove(0);
-        }
-        Ok(stripe)
-    }
-
-    fn stripe(&self, review: ReviewId) -> &Arc<Stripe> {
-        let [first, ..] = *review.as_bytes();
-        let stripes = &self.0.settling;
-        stripes.get(usize::from(first) % STRIPES).unwrap_or(&self.0.last_stripe)
     }
 }
 
@@ -280,38 +264,61 @@ fn gone<T>(_: Cut) -> Result<T, SettleError> {
 /// Detaches presenters whose callers went without a word.
 pub(crate) async fn see_off(enforcement: Enforcement, mut departed: mpsc::UnboundedReceiver<(ReviewId, PresenterId)>) {
     while let Some(presenter) = departed.recv().await {
-        enforcement.detach(presenter).await;
-    }
-}
-
-/// Ends reviews when their time is up: sleeps until the next is due, and looks again whenever one is opened.
-pub(crate) async fn expire(enforcement: Enforcement) {
-    let mut events = enforcement.events();
-    loop {
-        let mut shortest = 10;
-        if let Err(error) = enforcement.end_due().await {
-            shortest = 1_000;
-            tracing::warn!(%error, "reviews that are due could not be ended");
+        if let Err(error) = enforcement.detach(presenter).await {
+            tracing::warn!(%error, review = %presenter.0, "a presenter that left could not be detached yet");
             if !enforcement.is_ready() {
                 return;
             }
-        }
-        let due = enforcement.0.store.next_due().await.ok().flatten();
-        let sleep = due.map_or(60_000, |due| due.since(enforcement.now()).as_millis().clamp(shortest, 60_000));
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(sleep)) => {}
-            event = events.recv() => if matches!(event, Err(tokio::sync::broadcast::error::RecvError::Closed)) { return },
+            tokio::time::sleep(AGAIN).await;
+            enforcement.depart(presenter);
         }
     }
 }
 
-/// One of the locks that keep the order.
-pub(crate) type Stripe = Mutex<Recorded>;
+/// Ends reviews when their time is up: sleeps until the next is due, and looks again whenever one is opened. Applies what
+/// was kept for the store, until it takes all of it.
+pub(crate) async fn expire(enforcement: Enforcement) {
+    let mut events = enforcement.events();
+    let mut behind = false;
+    loop {
+        if behind {
+            behind = enforcement.catch_up().await.is_err();
+        }
+        let ended = enforcement.end_due().await;
+        if let Err(error) = &ended {
+            tracing::warn!(%error, "reviews that are due could not be ended");
+        }
+        if !enforcement.is_ready() {
+            return;
+        }
+        let due = enforcement.0.store.next_due().await.ok().flatten();
+        let sleep = match due {
+            _ if behind || ended.is_err() => AGAIN,
+            Some(due) => Duration::from_millis(due.since(enforcement.now()).as_millis()).clamp(SOON, LATE),
+            None => LATE,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = enforcement.0.kept.notified() => behind = true,
+            event = events.recv() => {
+                if matches!(event, Err(tokio::sync::broadcast::error::RecvError::Closed)) {
+                    return;
+                }
+                // Whoever caused it goes first.
+                tokio::time::sleep(SOON).await;
+            }
+        }
+    }
+}
 
-/// Changes that are recorded and that the store has not taken, with the index of the record of each; mostly none.
-pub(crate) type Recorded = Vec<(Change, u64)>;
-
-/// Reviews are settled one at a time within a stripe; the store's compare-and-swap is what makes it right.
-pub(crate) const STRIPES: usize = 64;
 /// Times a change is tried again after losing to another.
 const ATTEMPTS: usize = 8;
+/// How soon what the log or the store did not take is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// At least this long between two looks at what is due.
+const SOON: Duration = Duration::from_millis(50);
+/// At most this long.
+const LATE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

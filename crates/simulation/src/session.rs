@@ -223,17 +223,7 @@ impl Session {
 
     async fn record(&mut self, entry: &audit::Entry, need: Need) -> Result<(), String> {
         let node = Rc::clone(&self.node);
-        if need == Need::Recorded && self.flight.is_none() {
-            self.flight = Some(node.take_off());
-        }
-        let alone = self.settle_alone().await;
-        let staged = match alone.and_then(|()| node.inlet.stage(entry).map_err(|error| error.to_string())) {
-            Ok(staged) => staged,
-            Err(why) => {
-                self.passage.journal().take_back(entry.name);
-                return Err(why);
-            }
-        };
+        let staged = self.stage(entry, need).await.inspect_err(|_| self.passage.journal().take_back(entry.name))?;
         self.staged = staged.index();
         match need {
             Need::Place => {}
@@ -253,6 +243,14 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    async fn stage(&mut self, entry: &audit::Entry, need: Need) -> Result<audit::Staged, String> {
+        self.settle_alone().await?;
+        if need == Need::Recorded && self.flight.is_none() {
+            self.flight = Some(self.node.take_off());
+        }
+        self.node.inlet.stage(entry).map_err(|error| error.to_string())
     }
 
     /// The grounds as of now, if they are those that the passage knows.

@@ -9,13 +9,13 @@ mod search;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gate::{Applied, Change};
+use gate::{Applied, Change, DirectoryChange};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, SqlSafeStr as _};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 pub use directory::Credential;
 pub use proposals::Proposal;
@@ -38,9 +38,16 @@ pub enum StoreError {
     /// The database answered with an error.
     #[error("the store failed: {0}")]
     Database(#[from] sqlx::Error),
-    /// Its schema could not be brought up to date.
-    #[error("the store's schema could not be brought up to date: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Store or search index cannot be opened.
+    #[error("the store `{}` cannot be opened: {why}; {next}", path.display())]
+    Unopened {
+        /// Its file.
+        path: PathBuf,
+        /// What stands in the way.
+        why: String,
+        /// What to do.
+        next: &'static str,
+    },
     /// A row does not read as what it should hold.
     #[error("the store holds a row that does not read: {0}")]
     Corrupt(String),
@@ -52,22 +59,35 @@ impl Store {
     /// # Errors
     /// If the file cannot be opened, is not ours, or is damaged.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::try_open(path).await.map_err(|why| why.of(path))
+    }
+
+    async fn try_open(path: &Path) -> Result<Self, Unopened> {
         make_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
             // The log is what must be durable; what a crash takes from here is replayed.
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
         let one = || SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
         let write = one().connect_with(options.clone().pragma("wal_autocheckpoint", "0")).await?;
-        migrations().run(&write).await?;
         let check: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&write).await?;
         if check != "ok" {
-            return Err(StoreError::Corrupt(format!("{check}; restore a backup, the log replays what it lacks")));
+            return Err(Unopened::Damaged(check.lines().last().unwrap_or_default().to_owned()));
         }
+        let foreign: bool = sqlx::query_scalar(
+            "SELECT count(*) > 0 AND sum(name = '_sqlx_migrations') = 0 FROM sqlite_master WHERE type = 'table'",
+        )
+        .fetch_one(&write)
+        .await?;
+        if foreign {
+            return Err(Unopened::Foreign);
+        }
+        // Not before it is known to be ours: the mode stays in the file.
+        sqlx::query("PRAGMA journal_mode = WAL").execute(&write).await?;
+        migrations().run(&write).await?;
         // What a gateway before this one left unfolded.
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&write).await?;
         let fold = one().connect_with(options.clone()).await?;
@@ -94,10 +114,14 @@ impl Store {
             Change::ReleaseRun { .. } => reviews::release(&self.write, change, record).await,
             Change::EndRun { run, end, at, detail } => reviews::end_run(&self.write, *run, *end, *at, detail).await,
             Change::Directory { directory } => {
-                let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
-                let applied = directory::change(&mut tx, directory, record).await?;
-                tx.commit().await?;
-                Ok(applied)
+                let mut connection = self.write.acquire().await?;
+                let applied = change_directory(&mut connection, directory, record).await;
+                if applied.is_err() {
+                    // A full disk makes SQLite end the transaction, and sqlx would not know: another connection takes its
+                    // place.
+                    connection.close_on_drop();
+                }
+                applied
             }
         }
     }
@@ -112,7 +136,7 @@ impl Store {
         Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0))
     }
 
-    /// Tells that records below `index` are applied, and folds what was written into the file.
+    /// Tells that records below `index` are applied.
     ///
     /// # Errors
     /// If the database fails.
@@ -124,7 +148,14 @@ impl Store {
         .bind(number(index))
         .execute(&self.write)
         .await?;
-        // It folds what nobody reads any more; the rest is left for the next time.
+        Ok(())
+    }
+
+    /// Folds what was written into the file, as far as nobody reads it; the rest is left for the next time.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn fold(&self) -> Result<(), StoreError> {
         sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&self.fold).await?;
         Ok(())
     }
@@ -144,10 +175,51 @@ impl Store {
     }
 }
 
+/// Why a store is not opened.
+#[derive(Debug, thiserror::Error)]
+enum Unopened {
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error("its schema cannot be brought up to date: {0}")]
+    Schema(#[from] sqlx::migrate::MigrateError),
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    #[error("it is another program's database")]
+    Foreign,
+}
+
+impl Unopened {
+    fn of(&self, path: &Path) -> StoreError {
+        StoreError::Unopened { path: path.to_owned(), why: self.to_string(), next: self.next() }
+    }
+
+    fn next(&self) -> &'static str {
+        match self {
+            Self::Database(error) if is_damage(error) => REBUILD,
+            Self::Damaged(_) => REBUILD,
+            Self::Foreign => "name a file of the gateway's own as `store`; one that is not there yet is made",
+            Self::File(_) | Self::Database(_) => "see that the gateway may write there and that the disk has room",
+            Self::Schema(_) => "start the build that made it, or a newer one",
+        }
+    }
+}
+
+/// Whether SQLite says that the file is corrupt, or no database at all.
+fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    // The low byte of an extended code is its kind: SQLITE_CORRUPT, SQLITE_NOTADB.
+    code.is_some_and(|code| matches!(code & 0xff, 11 | 26))
+}
+
+/// What to do about damage.
+const REBUILD: &str = "if `store` names the right file, move it away, with those beside it that end in `-wal` and \
+    `-shm`: a start rebuilds the store from the log, all but proposals";
+
 /// Makes the file for its owner alone, where there is none. SQLite gives the files beside it the same mode.
-fn make_private(path: &Path) -> Result<(), StoreError> {
-    let made = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-    made.map(drop).map_err(|error| StoreError::Database(sqlx::Error::Io(error)))
+fn make_private(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
 /// Every migration, in order; one that has been released is never edited.
@@ -160,6 +232,17 @@ fn migrations() -> Migrator {
         Migration::new(2, "added_by".into(), MigrationType::Simple, added_by, false),
         Migration::new(3, "fewer steps".into(), MigrationType::Simple, fewer_steps, false),
     ])
+}
+
+async fn change_directory(
+    connection: &mut SqliteConnection,
+    change: &DirectoryChange,
+    record: i64,
+) -> Result<Applied, StoreError> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let applied = directory::change(&mut tx, change, record).await?;
+    tx.commit().await?;
+    Ok(applied)
 }
 
 fn number(value: u64) -> i64 {

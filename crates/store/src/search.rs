@@ -5,10 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use audit::Committed;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, QueryBuilder, Row as _};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, QueryBuilder, Row as _};
 
-use crate::{StoreError, make_private, number};
+use crate::{StoreError, Unopened, make_private, number};
 
 /// The index of one node's log.
 #[derive(Debug, Clone)]
@@ -39,39 +41,28 @@ pub struct FoundRecord {
 }
 
 impl SearchIndex {
-    /// Opens the index at `path`; one that cannot be read is begun anew.
+    /// Opens the index at `path` over a log of `size` records; one that cannot be read is begun anew. What it holds from
+    /// `size` on is forgotten: a crash may have taken those records from the log, and others will have their places.
     ///
     /// # Errors
     /// If the file cannot be made.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        match Self::try_open(path).await {
-            Ok(index) => Ok(index),
-            Err(_) => {
-                for suffix in ["", "-wal", "-shm"] {
-                    let mut name = path.as_os_str().to_owned();
-                    name.push(suffix);
-                    if let Err(error) = std::fs::remove_file(&name)
-                        && error.kind() != std::io::ErrorKind::NotFound
-                    {
-                        return Err(StoreError::Corrupt(format!("the search index cannot be removed: {error}")));
-                    }
-                }
-                Self::try_open(path).await
+    pub async fn open(path: &Path, size: u64) -> Result<Self, StoreError> {
+        let unopened = |why: Unopened| why.of(path);
+        if let Ok(index) = Self::try_open(path, size).await {
+            return Ok(index);
+        }
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            match std::fs::remove_file(&name) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unopened(error.into())),
+                Ok(()) | Err(_) => {}
             }
         }
+        Self::try_open(path, size).await.map_err(unopened)
     }
 
-    /// Forgets records from `size` on: a crash may have taken them from the log, and others will have their places.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn cut(&self, size: u64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM names WHERE idx >= $1").bind(number(size)).execute(&self.pool).await?;
-        sqlx::query("DELETE FROM records WHERE idx >= $1").bind(number(size)).execute(&self.pool).await?;
-        Ok(())
-    }
-
-    async fn try_open(path: &Path) -> Result<Self, StoreError> {
+    async fn try_open(path: &Path, size: u64) -> Result<Self, Unopened> {
         make_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -82,6 +73,9 @@ impl SearchIndex {
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
         for statement in SCHEMA {
             sqlx::query(statement).execute(&pool).await?;
+        }
+        for cut in ["DELETE FROM names WHERE idx >= $1", "DELETE FROM records WHERE idx >= $1"] {
+            sqlx::query(cut).bind(number(size)).execute(&pool).await?;
         }
         Ok(Self { pool })
     }
@@ -101,28 +95,13 @@ impl SearchIndex {
     /// # Errors
     /// If the database fails.
     pub async fn add(&self, first: u64, leaves: &[Vec<u8>]) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        for (index, leaf) in (first..).zip(leaves) {
-            let text = String::from_utf8_lossy(leaf);
-            let Ok(fields) = Committed::parse(leaf) else { continue };
-            sqlx::query("INSERT OR IGNORE INTO records (idx, kind, at, session, leaf) VALUES ($1, $2, $3, $4, $5)")
-                .bind(number(index))
-                .bind(fields.text("k"))
-                .bind(number(fields.number("t")))
-                .bind(fields.text("s"))
-                .bind(&*text)
-                .execute(&mut *tx)
-                .await?;
-            for name in NAMING.into_iter().map(|field| fields.text(field)).filter(|name| !name.is_empty()) {
-                sqlx::query("INSERT OR IGNORE INTO names (name, idx) VALUES ($1, $2)")
-                    .bind(name)
-                    .bind(number(index))
-                    .execute(&mut *tx)
-                    .await?;
-            }
+        let mut connection = self.pool.acquire().await?;
+        let added = add_on(&mut connection, first, leaves).await;
+        if added.is_err() {
+            // As where the store applies changes.
+            connection.close_on_drop();
         }
-        tx.commit().await?;
-        Ok(())
+        Ok(added?)
     }
 
     /// Finds records, newest first.
@@ -147,6 +126,30 @@ impl SearchIndex {
         });
         found.collect()
     }
+}
+
+async fn add_on(connection: &mut SqliteConnection, first: u64, leaves: &[Vec<u8>]) -> Result<(), sqlx::Error> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for (index, leaf) in (first..).zip(leaves) {
+        let text = String::from_utf8_lossy(leaf);
+        let Ok(fields) = Committed::parse(leaf) else { continue };
+        sqlx::query("INSERT OR IGNORE INTO records (idx, kind, at, session, leaf) VALUES ($1, $2, $3, $4, $5)")
+            .bind(number(index))
+            .bind(fields.text("k"))
+            .bind(number(fields.number("t")))
+            .bind(fields.text("s"))
+            .bind(&*text)
+            .execute(&mut *tx)
+            .await?;
+        for name in NAMING.into_iter().map(|field| fields.text(field)).filter(|name| !name.is_empty()) {
+            sqlx::query("INSERT OR IGNORE INTO names (name, idx) VALUES ($1, $2)")
+                .bind(name)
+                .bind(number(index))
+                .execute(&mut *tx)
+                .await?;
+        }
+    }
+    tx.commit().await
 }
 
 /// Fields of a leaf whose value is an id or name that people search by; the session has a column.

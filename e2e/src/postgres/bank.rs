@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::{Answer, Login, Server, Wire};
 use crate::canary::Canaries;
 use crate::random::{Random, clock};
+use crate::until;
 
 /// A database of its own, looked at directly and never through the gateway.
 #[derive(Debug)]
@@ -100,6 +101,13 @@ impl Bank {
     pub async fn number(&self, sql: &str) -> i64 {
         let texts = self.texts(sql).await;
         texts.first().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("`{sql}`: {texts:?}"))
+    }
+
+    /// Waits until no gateway has a connection any more: what it sent is kept or undone.
+    pub async fn until_left(&self) {
+        let ours = format!("datname = '{}' AND client_addr IS NOT NULL", self.name);
+        let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE {ours}");
+        until("the server has seen the gateway go", async || (self.number(&busy).await == 0).then_some(())).await;
     }
 
     /// How often an INSERT of this key into `effects` ran.

@@ -1,10 +1,12 @@
-//! Kill -9 under load, round after round: whatever was acknowledged is still there, every effect has its record,
-//! nothing held runs twice. `COUNTERSIGN_KILLS` sets the rounds; a failure prints its seed.
+//! Kill -9 under load, round after round, on SQLite and PostgreSQL: whatever was acknowledged is still there, every effect
+//! has its record, nothing held runs twice. `COUNTERSIGN_KILLS` sets the rounds; a failure prints its seed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::time::Duration;
 
 use e2e::log::Record;
+use e2e::postgres::{Bank, Login, Wire, frame};
 use e2e::random::Random;
 use e2e::shop::insert;
 use e2e::{Caller, Gateway, Held, until};
@@ -20,45 +22,105 @@ struct Story {
     held: Vec<(String, Held, &'static str)>,
 }
 
+/// What the kills met: held actions by how they stood, over all rounds; and what has run by now.
+#[derive(Debug, Default)]
+struct Met {
+    pending: usize,
+    approved: usize,
+    released: usize,
+    /// Runs that ended uncertain or failed.
+    cut_short: usize,
+    effects: i64,
+    at_the_bank: i64,
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_under_load_loses_nothing_and_repeats_nothing() {
-    let rounds: u64 = std::env::var("COUNTERSIGN_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(50);
+    let rounds: u64 = std::env::var("COUNTERSIGN_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(ROUNDS);
     let mut random = Random::seeded("a kill under load");
-    let mut gateway = Gateway::open().await;
-    let mut stories = Vec::new();
-    for round in 0..rounds {
+    let (bank, mut gateway) = super::postgres::open().await;
+    let (mut stories, mut met, mut round) = (Vec::new(), Met::default(), 0);
+    // On a slow machine little is under way in a round: then there are more of them.
+    while round < rounds || (!met.enough() && round < 3 * rounds) {
         let load = load(&gateway, round, random.number());
-        tokio::time::sleep(random.moment(Duration::from_millis(1_000))).await;
+        tokio::time::sleep(random.moment(Duration::from_millis(700))).await;
+        if round % 2 == 1 {
+            until_released(&gateway).await;
+        }
         let site = gateway.kill().await;
-        stories.extend(load.join_all().await);
+        let told = load.join_all().await;
         let ran = site.verify(&[]).await;
         assert_eq!(ran.code, 0, "round {round}: {ran:?}");
+        bank.until_left().await;
         gateway = site.serve().await;
-        check(&gateway, &stories).await;
+        let states = states(&gateway).await;
+        met.count(&gateway, &bank, (&states, &told)).await;
+        stories.extend(told);
+        check(&gateway, &bank, &states, &stories).await;
         withdraw_the_rest(&gateway, &mut stories).await;
+        round += 1;
     }
-    let site = gateway.stop().await;
+    gateway.stop().await;
     let sent: usize = stories.iter().map(|story| story.allowed.len() + story.held.len()).sum();
-    let ran = site.shop.number("SELECT count(*) FROM effects").await;
-    println!("{rounds} kills, {sent} actions sent, {ran} effects");
-    assert!(ran > 0, "the load did nothing");
-    println!("{} runs were cut short", site.log().of_kind("run-ended").iter().filter(|end| cut_short(end)).count());
+    println!("{round} kills, {sent} actions sent: {met:?}");
+    assert!(met.enough() || rounds < ROUNDS, "too little was under way: {met:?}");
+}
+
+impl Met {
+    async fn count(&mut self, gateway: &Gateway, bank: &Bank, (states, told): (&BTreeMap<String, String>, &[Story])) {
+        for (_, held, _) in told.iter().flat_map(|story| &story.held) {
+            match states.get(&held.review).map(String::as_str) {
+                Some("pending") => self.pending += 1,
+                Some("approved") => self.approved += 1,
+                Some("released") => self.released += 1,
+                _ => {}
+            }
+        }
+        let rows = "SELECT count(*) FROM effects";
+        (self.effects, self.at_the_bank) = (gateway.site.shop.number(rows).await, bank.number(rows).await);
+        self.cut_short = gateway.site.log().of_kind("run-ended").iter().filter(|end| cut_short(end)).count();
+    }
+
+    fn enough(&self) -> bool {
+        self.pending >= 10
+            && self.approved >= 10
+            && self.released >= 10
+            && self.cut_short >= 3
+            && self.effects >= 100
+            && self.at_the_bank >= 3
+    }
 }
 
 fn cut_short(end: &Record) -> bool {
     end.text("end") == "uncertain" || end.text("end") == "failed"
 }
 
-/// Agents that write what they may, agents that write what is held, and the reviewers who approve it.
+/// Waits until the log holds one more release: its run is under way.
+async fn until_released(gateway: &Gateway) {
+    let path = gateway.site.log().path("records");
+    let before = std::fs::metadata(&path).expect("the log is there").len();
+    until("something is released", async || {
+        let mut new = Vec::new();
+        let mut file = std::fs::File::open(&path).expect("the log can be read");
+        file.seek(SeekFrom::Start(before)).and_then(|_| file.read_to_end(&mut new)).expect("the log can be read");
+        let released = br#""k":"released""#;
+        new.windows(released.len()).any(|bytes| bytes == released).then_some(())
+    })
+    .await;
+}
+
+/// Agents that write what they may, agents that write what is held, and the reviewers who approve it. In every second
+/// pair of rounds one of them is held at the bank.
 fn load(gateway: &Gateway, round: u64, seed: u64) -> JoinSet<Story> {
     let mut callers = JoinSet::new();
-    for (number, name) in ["shopkeeper", "clerk", "nightly"].into_iter().enumerate() {
-        let (agent, key) = (gateway.agent(name), format!("r{round} {name}"));
-        if number == 0 {
-            callers.spawn(writes(agent, key));
-        } else {
-            callers.spawn(is_held(agent, gateway.person("joan"), key, Random::new(seed ^ number as u64)));
-        }
+    callers.spawn(writes(gateway.shopkeeper(), format!("r{round} shopkeeper")));
+    let (key, random) = (format!("r{round} nightly"), Random::new(seed));
+    callers.spawn(is_held(gateway.agent("nightly"), gateway.person("joan"), key, random));
+    let (key, random) = (format!("r{round} clerk"), Random::new(!seed));
+    if round % 4 < 2 {
+        callers.spawn(is_held(gateway.agent("clerk"), gateway.person("joan"), key, random));
+    } else {
+        callers.spawn(is_held_at_the_bank(gateway.login("clerk", "bank"), gateway.person("joan"), key, random));
     }
     callers
 }
@@ -89,17 +151,15 @@ async fn is_held(agent: Caller, reviewer: Caller, key: String, mut random: Rando
         let held = answer.held();
         story.held.push((key, held.clone(), "pending"));
         let last = story.held.len() - 1;
-        let verdict = ["approve", "approve", "reject", ""][usize::try_from(random.below(4)).expect("small")];
-        if verdict.is_empty() {
+        let plan = Plan::draw(&mut random);
+        if plan == Plan::Leave {
             continue;
         }
-        let body = serde_json::json!({"verdict": verdict, "code": held.code});
-        let path = format!("/api/v1/reviews/{}/verdicts", held.review);
-        let Ok(answer) = e2e::Answer::of(reviewer.request(reqwest::Method::POST, &path).json(&body)).await else {
-            break;
-        };
-        answer.ok();
-        story.held[last].2 = if verdict == "approve" { "approved" } else { "rejected" };
+        let Some(told) = settle(&reviewer, &held, plan).await else { break };
+        story.held[last].2 = told;
+        if plan == Plan::ApproveAndLeave {
+            continue;
+        }
         let Some(answer) = agent.try_resume(&held.action, "0s").await else { break };
         if answer.body["status"] == "succeeded" {
             story.held[last].2 = "released";
@@ -108,20 +168,90 @@ async fn is_held(agent: Caller, reviewer: Caller, key: String, mut random: Rando
     story
 }
 
+/// What becomes of a held write: who holds it leaves, or somebody settles it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plan {
+    Leave,
+    Reject,
+    ApproveAndLeave,
+    Approve,
+}
+
+impl Plan {
+    fn draw(random: &mut Random) -> Self {
+        [Self::Leave, Self::Reject, Self::ApproveAndLeave, Self::Approve, Self::Approve, Self::Approve]
+            [usize::try_from(random.below(6)).expect("small")]
+    }
+}
+
+/// Gives the planned verdict; the state that the gateway acknowledged, if it did.
+async fn settle(reviewer: &Caller, held: &Held, plan: Plan) -> Option<&'static str> {
+    let (verdict, told) = if plan == Plan::Reject { ("reject", "rejected") } else { ("approve", "approved") };
+    let body = serde_json::json!({"verdict": verdict, "code": held.code});
+    let path = format!("/api/v1/reviews/{}/verdicts", held.review);
+    let sent = reviewer.request(reqwest::Method::POST, &path).json(&body);
+    e2e::Answer::of(sent).await.ok()?.ok();
+    Some(told)
+}
+
+/// The same over PostgreSQL's protocol: who holds it waits on its connection.
+async fn is_held_at_the_bank(login: Login, reviewer: Caller, key: String, mut random: Random) -> Story {
+    let mut story = Story::default();
+    for number in 0.. {
+        let key = format!("{key} {number}");
+        let Ok(mut wire) = Wire::login(&login).await else { break };
+        wire.send(&frame::query(&insert(&key))).await;
+        let Some(held) = told_by(&mut wire, &reviewer).await else { break };
+        story.held.push((key, held.clone(), "pending"));
+        let last = story.held.len() - 1;
+        let plan = Plan::draw(&mut random);
+        if plan == Plan::Leave {
+            continue;
+        }
+        if plan == Plan::ApproveAndLeave {
+            wire.hang_up().await;
+        }
+        let Some(told) = settle(&reviewer, &held, plan).await else { break };
+        story.held[last].2 = told;
+        if plan == Plan::Approve && !wire.answer().await.tags().is_empty() {
+            story.held[last].2 = "released";
+        }
+    }
+    story
+}
+
+/// What a session is told is held, with the code that the reviewer is shown; nothing if the gateway went away.
+async fn told_by(wire: &mut Wire, reviewer: &Caller) -> Option<Held> {
+    let words = loop {
+        let message = wire.receive().await?;
+        let words = String::from_utf8_lossy(&message.body).into_owned();
+        assert_ne!(message.kind, b'E', "it was refused: {words}");
+        if message.kind == b'N' {
+            break words;
+        }
+    };
+    let review = words.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    let review = review.into_iter().find(|word| word.starts_with("rev_")).expect("a review is named").to_owned();
+    let asked = reviewer.request(reqwest::Method::GET, &format!("/api/v1/reviews/{review}"));
+    let shown = e2e::Answer::of(asked).await.ok()?.ok();
+    let code = shown["code"].as_str().expect("a review has a code").to_owned();
+    Some(Held { action: String::new(), review, code })
+}
+
 /// Compares what callers were told with what the restarted gateway says, the shop's rows, and the log.
-async fn check(gateway: &Gateway, stories: &[Story]) {
+async fn check(gateway: &Gateway, bank: &Bank, states: &BTreeMap<String, String>, stories: &[Story]) {
     let records = gateway.site.log().records();
     let executed = executed(&records);
     let released: Vec<&str> =
         records.iter().filter(|record| record.kind() == "released").map(|record| record.text("review")).collect();
     assert_eq!(released.iter().collect::<BTreeSet<_>>().len(), released.len(), "a review was released twice");
     let mut effects: BTreeMap<String, usize> = BTreeMap::new();
-    for key in gateway.site.shop.texts("SELECT key FROM effects").await {
+    let rows = "SELECT key FROM effects";
+    for key in gateway.site.shop.texts(rows).await.into_iter().chain(bank.texts(rows).await) {
         *effects.entry(key).or_default() += 1;
     }
     let twice: Vec<_> = effects.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "ran more than once: {twice:?}");
-    let states = states(gateway).await;
     for story in stories {
         for (key, told) in &story.allowed {
             let ran = effects.contains_key(key);
@@ -157,16 +287,10 @@ fn executed(records: &[Record]) -> BTreeSet<String> {
 
 /// Nobody may have more than a hundred reviews open: those of the past are taken back.
 async fn withdraw_the_rest(gateway: &Gateway, stories: &mut [Story]) {
-    let ada_and_grace = [gateway.person("ada"), gateway.person("grace")];
-    for (_, held, told) in stories.iter_mut().flat_map(|story| &mut story.held) {
-        if !["pending", "approved"].contains(told) {
-            continue;
-        }
-        *told = "over";
-        for owner in &ada_and_grace {
-            if owner.withdraw(held).await.status == 200 {
-                *told = "withdrawn";
-            }
+    for (key, held, told) in stories.iter_mut().flat_map(|story| &mut story.held) {
+        if ["pending", "approved"].contains(told) {
+            let agent = gateway.agent(if key.contains("clerk") { "clerk" } else { "nightly" });
+            *told = if agent.withdraw(held).await.status == 200 { "withdrawn" } else { "over" };
         }
     }
 }
@@ -226,3 +350,6 @@ async fn a_run_cut_short_by_a_kill_is_never_repeated() {
     })
     .await;
 }
+
+/// Kills, if nothing else is said.
+const ROUNDS: u64 = 30;

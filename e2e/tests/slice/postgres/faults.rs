@@ -161,12 +161,7 @@ async fn a_run_cut_short_by_a_kill_is_never_repeated() {
         let site = gateway.kill().await;
         site.verify(&[]).await.ok();
         let told = wire.answer().await;
-        // The server has undone or kept it by the time that it has seen the connection end.
-        let busy = format!(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND client_addr IS NOT NULL",
-            bank.name
-        );
-        until("the server has seen the gateway go", async || (bank.number(&busy).await == 0).then_some(())).await;
+        bank.until_left().await;
         let ran = bank.effects(&key).await;
         assert!(ran == 1 || told.tags().is_empty(), "it was told to have run: {told}");
         gateway = site.serve().await;
