@@ -352,4 +352,4 @@ async fn a_run_cut_short_by_a_kill_is_never_repeated() {
 }
 
 /// Kills, if nothing else is said.
-const ROUNDS: u64 = 30;
+const ROUNDS: u64 = 50;
