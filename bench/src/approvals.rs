@@ -3,7 +3,7 @@
 //! statement on its way to a real PostgreSQL server, whose session and catalog are asked once more before.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -111,6 +111,7 @@ impl Stage {
 }
 
 pub async fn measure() -> anyhow::Result<()> {
+    the_disk()?;
     let stage = Stage::set(target(TargetKind::Sqlite)).await?;
     let mut samples: Vec<Duration> = Vec::new();
     for round in 0..ROUNDS {
@@ -138,7 +139,23 @@ pub async fn measure() -> anyhow::Result<()> {
         samples.push(waiting.await?.duration_since(started));
     }
     tell("approve -> clearance, presenter asleep", &mut samples, "");
-    to_the_upstream().await
+    to_the_upstream().await?;
+    the_disk()
+}
+
+/// What the disk itself takes, for an approval waits for it twice.
+fn the_disk() -> anyhow::Result<()> {
+    let mut file = tempfile::tempfile()?;
+    let mut samples = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        file.write_all(&[b'x'; 400])?;
+        let started = Instant::now();
+        file.sync_data()?;
+        samples.push(started.elapsed());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    tell("fdatasync of 400 bytes, the disk alone", &mut samples, "");
+    Ok(())
 }
 
 /// The whole way, through the door of PostgreSQL.

@@ -43,6 +43,35 @@ async fn a_table_that_was_swapped_while_it_waited_is_told_and_not_written() {
 }
 
 #[tokio::test]
+async fn what_is_made_in_front_of_the_servers_own_while_a_statement_waits_is_told() {
+    let (bank, gateway) = open().await;
+    for (made, undo, named) in [
+        (
+            "CREATE FUNCTION other(int, text) RETURNS bool LANGUAGE sql AS 'SELECT true';
+             CREATE OPERATOR public.= (LEFTARG = int, RIGHTARG = text, FUNCTION = other)",
+            "DROP FUNCTION other CASCADE",
+            "operator =",
+        ),
+        (
+            "CREATE FUNCTION public.abs(text) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "DROP FUNCTION public.abs(text)",
+            "function abs",
+        ),
+        ("CREATE DOMAIN public.date AS int", "DROP DOMAIN public.date", "type date"),
+    ] {
+        let mut wire = session(&gateway, "bank").await;
+        let write =
+            format!("INSERT INTO effects SELECT '{named}' WHERE abs(-1) = 1 AND '2026-01-01'::date IS NOT NULL");
+        let held = hold(&gateway, &mut wire, &frame::query(&write)).await;
+        bank.execute(made).await;
+        let answer = approved(&gateway, &mut wire, &held).await;
+        assert!(answer.refused().words().contains(named), "{made}: {answer}");
+        assert!(!bank.was_told(named), "{made}: it went upstream");
+        bank.execute(undo).await;
+    }
+}
+
+#[tokio::test]
 async fn a_swapped_table_is_told_to_who_presents_the_statement_again() {
     let (bank, gateway) = open().await;
     let mut wire = session(&gateway, "bank").await;

@@ -455,6 +455,15 @@ impl Reading<'_> {
             CatalogQuestion::Function(name) => self.known.functions.get(name).map(|functions| functions.shadow),
             CatalogQuestion::Table(..) => None,
         };
+        if known == Some(true) {
+            // One that is made while the statement waits makes it another.
+            let name = match &question {
+                CatalogQuestion::Operator(name) => format!("operator {name}"),
+                CatalogQuestion::Type(name) => format!("type {name}"),
+                CatalogQuestion::Function(name) | CatalogQuestion::Table(_, name) => format!("function {name}"),
+            };
+            self.meaning.bound.push(Bound { name, identity: "of others' making".to_owned() });
+        }
         known.unwrap_or_else(|| {
             self.questions.insert(question);
             false
