@@ -395,7 +395,10 @@ impl Conversation {
             loop {
                 tokio::select! {
                     news = self.session.wait_for_news(held.review) => match news {
-                        News::Stirs => looked = Some((self.woken(text).await?, Instant::now())),
+                        News::Stirs => {
+                            let asked_at = Instant::now();
+                            looked = Some((self.woken(text).await?, asked_at));
+                        }
                         News::Settled => {
                             let fresh = looked.take().filter(|(_, at)| at.elapsed() < LOOKED);
                             return match fresh {
