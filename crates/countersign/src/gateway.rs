@@ -74,7 +74,8 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
 }
 
 impl Gateway {
-    /// Ends connections and what follows the log, and waits for what still runs: its end is on the record then. The log's
+    /// Ends connections and what follows the log, and waits for what still runs by the API: its end is on the record then.
+    /// A PostgreSQL connection is cut, and the server goes on with what it was sent. The log's
     /// writer ends after the last of them, and holds the log's lock until it has written everything.
     pub(crate) async fn stop(mut self, config: &Config) {
         self.tasks.shutdown().await;

@@ -26,6 +26,8 @@ pub struct Session {
     /// Index of the last record that is durable.
     last_record: u64,
     flight: Option<Flight>,
+    /// The record that waits for its place.
+    staging: Option<audit::RecordName>,
     /// Held from the record of a review's change until the store has it.
     settling: Option<(ReviewId, OwnedMutexGuard<Keeping>)>,
     counts: Counts,
@@ -114,6 +116,7 @@ impl Enforcement {
             target: target.name.clone(),
             last_record: 0,
             flight: None,
+            staging: None,
             settling: None,
             counts: Counts::default(),
             hidden: None,
@@ -334,7 +337,10 @@ impl Session {
     }
 
     async fn record(&mut self, entry: &audit::Entry, need: Need) -> Result<(), String> {
-        let staged = self.stage(entry, need).await.inspect_err(|_| self.passage.journal().take_back(entry.name))?;
+        self.staging = Some(entry.name);
+        let staged = self.stage(entry, need).await.inspect_err(|_| self.passage.journal().take_back(entry.name));
+        self.staging = None;
+        let staged = staged?;
         let node = Arc::clone(&self.enforcement.0);
         let recorder = &node.recorder;
         let unwritable = |error: audit::Unwritable| error.to_string();
@@ -356,10 +362,14 @@ impl Session {
 
     async fn stage(&mut self, entry: &audit::Entry, need: Need) -> Result<audit::Staged, String> {
         self.settle_alone().await?;
-        if need == Need::Recorded && self.flight.is_none() {
-            self.flight = Some(self.enforcement.take_off());
+        let flight = (need == Need::Recorded && self.flight.is_none()).then(|| self.enforcement.take_off());
+        let staged = self.enforcement.0.recorder.inlet().stage(entry);
+        match flight {
+            Some(flight) if staged.is_err() => flight.land(),
+            Some(flight) => self.flight = Some(flight),
+            None => {}
         }
-        self.enforcement.0.recorder.inlet().stage(entry).map_err(|error| error.to_string())
+        staged.map_err(|error| error.to_string())
     }
 
     /// Takes the lock of the review at stake, if there is one and it is not held yet; another review's is let go.
@@ -401,6 +411,10 @@ impl Session {
 impl Drop for Session {
     /// The caller is gone: what it waited for is detached, and the session's end recorded with its counts.
     fn drop(&mut self) {
+        if let Some(record) = self.staging {
+            // The session was cut off before its record had a place.
+            self.passage.journal().take_back(record);
+        }
         while let Some(departed) = self.passage.handle_gone() {
             self.enforcement.depart(departed);
         }

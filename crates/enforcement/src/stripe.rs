@@ -95,7 +95,16 @@ impl Enforcement {
         write: impl FnOnce(&mut Journal, &Change) -> Result<Entry, Unwritable>,
     ) -> Result<Applied, Unapplied> {
         let flight = self.take_off();
-        let recorded = self.record(|journal| write(journal, &change)).await?;
+        let recorded = match self.record(|journal| write(journal, &change)).await {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                // Where nothing was staged, nothing is under way.
+                if matches!(error, Unwritable::TooLarge | Unwritable::Behind) {
+                    flight.land();
+                }
+                return Err(error.into());
+            }
+        };
         let applied = self.0.store.apply(&change, recorded.index()).await;
         match applied {
             Ok(_) => flight.land(),

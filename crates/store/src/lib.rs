@@ -72,7 +72,7 @@ impl Store {
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
         let one = || SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
-        let write = one().connect_with(options.clone().pragma("wal_autocheckpoint", "0")).await?;
+        let write = one().connect_with(options.clone().pragma("wal_autocheckpoint", WAL_PAGES)).await?;
         let check: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&write).await?;
         if check != "ok" {
             return Err(Unopened::Damaged(check.lines().last().unwrap_or_default().to_owned()));
@@ -263,6 +263,9 @@ where
 {
     text.parse().map_err(|error: T::Err| StoreError::Corrupt(error.to_string()))
 }
+
+/// Pages of the write-ahead log at which the writer folds it itself: under steady writes nobody else finds the moment.
+const WAL_PAGES: &str = "4096";
 
 #[cfg(test)]
 mod tests;

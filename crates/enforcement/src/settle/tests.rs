@@ -355,6 +355,23 @@ async fn a_record_that_could_not_be_staged_leaves_no_hole() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_cut_off_while_it_waits_for_its_turn_leaves_no_hole() {
+    let world = World::new().await;
+    let mut session = world.session().await;
+    let mut held = Vec::new();
+    for stripe in &world.node.0.settling {
+        held.push(Arc::clone(stripe).lock_owned().await);
+    }
+    // As the stop of a gateway ends whoever waits.
+    let cut = tokio::time::timeout(SOON, session.present(write_on("customers"))).await;
+    assert!(cut.is_err());
+    drop(session);
+    drop(held);
+    world.node.note(audit::Kind::Started, &[], &[]).await.unwrap();
+    world.verify();
+}
+
+#[tokio::test]
 async fn a_release_that_is_recorded_and_not_stored_is_never_forwarded_and_never_again() {
     for healed in [true, false] {
         let world = World::new().await;

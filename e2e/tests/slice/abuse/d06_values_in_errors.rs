@@ -52,7 +52,7 @@ async fn no_error_carries_a_value() {
 }
 
 /// Statements on tables without classes, behind each of which code of others runs that says what it likes.
-const WHISPERED: [&str; 13] = [
+const WHISPERED: [&str; 16] = [
     "SELECT id FROM guarded LIMIT 5",
     "INSERT INTO guarded VALUES (1)",
     "INSERT INTO defaulted DEFAULT VALUES",
@@ -66,6 +66,9 @@ const WHISPERED: [&str; 13] = [
     "SELECT id FROM limited WHERE several = '{1}'",
     "SELECT id FROM planned WHERE id = 1",
     "SELECT '1'::date",
+    "SELECT date('1')",
+    "SELECT c::text FROM casted c",
+    "SELECT c.whisper FROM casted c",
 ];
 
 #[tokio::test]
@@ -104,6 +107,7 @@ async fn what_code_behind_a_table_without_classes_says_carries_no_value() {
 const WHISPERING: &str = "
     DROP TABLE IF EXISTS guarded, defaulted, checked, indexed, parents, children, limited, planned, armed;
     DROP DOMAIN IF EXISTS small, public.date;
+    DROP TABLE IF EXISTS casted CASCADE;
     CREATE OR REPLACE FUNCTION tell(value int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ DECLARE e text; BEGIN
         IF value > 0 THEN SELECT email INTO e FROM customers WHERE customers.id = 1; RAISE HOW '%', e; END IF;
         RETURN true; END $$;
@@ -135,4 +139,10 @@ const WHISPERING: &str = "
     CREATE TABLE planned (id int);
     CREATE INDEX ON planned ((id + tell_armed(1)));
     INSERT INTO armed VALUES (1);
+    CREATE TABLE casted (id int);
+    INSERT INTO casted VALUES (1);
+    CREATE FUNCTION tell_cast(casted) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM tell(1); RETURN ''; END $$;
+    CREATE CAST (casted AS text) WITH FUNCTION tell_cast(casted);
+    CREATE DOMAIN whisper AS casted CHECK (tell(1));
 ";

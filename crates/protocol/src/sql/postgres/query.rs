@@ -392,6 +392,10 @@ impl Reading<'_> {
     pub(super) fn call(&mut self, schema: &[&str], name: &str) {
         let ours = matches!(schema, [] | ["pg_catalog"]);
         let shadowed = schema.is_empty() && self.is_shadowed(CatalogQuestion::Function(name.to_owned()));
+        // `date(x)` may be a cast to a type of that name.
+        if schema.is_empty() && self.is_shadowed(CatalogQuestion::Type(name.to_owned())) {
+            self.meaning.names_types = true;
+        }
         if ours && !shadowed {
             match functions::meaning(name) {
                 functions::Meaning::Harmless => return,
@@ -422,9 +426,11 @@ impl Reading<'_> {
         if is_column || SYSTEM_COLUMNS.contains(&name) {
             return;
         }
+        // Behind a dot, a type of that name is a cast of the row.
+        let casts = self.is_shadowed(CatalogQuestion::Type(name.to_owned()));
         match self.known.functions.get(name) {
             None => drop(self.questions.insert(CatalogQuestion::Function(name.to_owned()))),
-            Some(functions) if functions.identity.is_empty() => {}
+            Some(functions) if functions.identity.is_empty() && !casts => {}
             Some(_) => self.call(&[], name),
         }
     }

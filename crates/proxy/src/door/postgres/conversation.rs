@@ -541,7 +541,7 @@ const PIPELINE_MESSAGES: usize = 20_000;
 /// Bytes that a client may send while its statement is held.
 const WAITING_BYTES: usize = 1 << 20;
 /// How long before a release what it needs to know may have been asked.
-const LOOKED: std::time::Duration = std::time::Duration::from_millis(100);
+const LOOKED: std::time::Duration = std::time::Duration::from_millis(20);
 /// Between two notices of a held statement.
 const REMIND: std::time::Duration = std::time::Duration::from_secs(60);
 /// Whether a reported setting is one that cannot be filled with free text. A time zone without a digit is its own name only

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use enforcement::AuthenticationFailed;
+use futures_util::FutureExt as _;
 use model::Name;
 use protocol::postgres::message::{Opening, Report, Said, Start, take_opening, take_password};
 use rustls::ServerConfig;
@@ -38,7 +39,16 @@ pub(super) async fn let_in(door: &PostgresDoor, stream: TcpStream, place: &Place
     };
     let mut client = opened.client;
     let entering = place.during(enter(door, &mut client, (opened.start, opened.protection), place));
-    match entering.await.unwrap_or_else(|report| Err(Refused::Told(report))) {
+    let entered = match entering.await {
+        Ok(entered) => entered,
+        Err(report) => {
+            client.say(&Said::Report(&report));
+            // Its place is gone: it is told if that can be done at once.
+            let _told: Option<Result<_, _>> = client.flush().now_or_never();
+            return None;
+        }
+    };
+    match entered {
         Ok(entered) => Some(entered(client)),
         Err(Refused::Gone(error)) => {
             tracing::debug!(%error, "a client left before it was let in");
@@ -46,9 +56,13 @@ pub(super) async fn let_in(door: &PostgresDoor, stream: TcpStream, place: &Place
         }
         Err(Refused::Told(report)) => {
             client.say(&Said::Report(&report));
-            // It may be gone already.
-            let _told: Result<_, _> = client.flush().await;
-            client.shutdown().await;
+            let ending = async {
+                // It may be gone already.
+                let _told: Result<_, _> = client.flush().await;
+                client.shutdown().await;
+            };
+            // It keeps its place, and may lose it, until it is gone.
+            let _ended: Result<_, Report> = place.during(ending).await;
             None
         }
     }

@@ -53,7 +53,7 @@ pub(crate) enum Question {
     /// Plans made under other meanings of names are forgotten.
     DiscardPlans,
     /// What names of relations mean, each row of one of these kinds. `relation`: number, place in the question, schema,
-    /// name, kind, version, row policies, rows, whether code of others' making lies under it. `column`: relation, number,
+    /// name, kind, version, row policies or casts of its rows, rows, whether code of others' making lies under it. `column`: relation, number,
     /// name, type, version, whether it is generated. `code`, what runs when it is written, or the rule that a view is:
     /// relation, name, version. `kin`, what it inherits from and what inherits from it: relation, schema, name of each.
     Relations,
@@ -320,7 +320,8 @@ family(place, one, up, down) AS MATERIALIZED (
 SELECT x.* FROM family AS n CROSS JOIN LATERAL (
     SELECT 'relation'::pg_catalog.text, n.place, c.oid::pg_catalog.text, s.nspname::pg_catalog.text,
            c.relname::pg_catalog.text, c.relkind::pg_catalog.text, c.xmin::pg_catalog.text,
-           c.relrowsecurity::pg_catalog.text, c.reltuples::pg_catalog.int8::pg_catalog.text,
+           (c.relrowsecurity OR EXISTS (SELECT FROM pg_catalog.pg_cast AS k
+               WHERE k.castsource OPERATOR(pg_catalog.=) c.reltype))::pg_catalog.text, c.reltuples::pg_catalog.int8::pg_catalog.text,
            EXISTS (SELECT FROM pg_catalog.pg_depend AS d
                WHERE d.refobjid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
                  AND d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[
