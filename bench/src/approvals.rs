@@ -99,6 +99,7 @@ impl Stage {
             reason: String::new(),
             channel: Channel::Api,
             strength: Strength::PASSPHRASE,
+            grant: None,
         };
         self.node.give_verdict(given).await?;
         Ok(())

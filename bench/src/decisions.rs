@@ -53,6 +53,7 @@ fn repeated(policy: PolicySet, standing: Standing, target: Target, operations: V
         review: None,
         people: BTreeMap::new(),
         open_reviews: 0,
+        grant: None,
     };
     let mut passage = Passage::new(Journal::new(session, [2; 32]), session, fresh);
     let (inlet, mut log, _syncs) = audit::open(0);

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use enforcement::{Caller, Enforcement, GivenVerdict, OrProblem, Problem, RecordFilter};
 use futures_util::Stream;
-use model::{Channel, PrincipalKind, ReviewId, Standing, Strength, VerdictKind, limit};
+use model::{Channel, Duration, Grant, PrincipalKind, ReviewId, Standing, Strength, VerdictKind, limit};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
@@ -29,7 +29,7 @@ pub struct Console {
 /// The console's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]
 #[openapi(
-    paths(reviews, review, verdict, withdraw, principals, records, record, checkpoint, events),
+    paths(reviews, review, verdict, withdraw, grants, principals, records, record, checkpoint, events),
     components(schemas(ReviewView, VerdictBody, RecordView))
 )]
 pub struct ConsoleApi;
@@ -46,10 +46,23 @@ struct VerdictBody {
     reason: String,
     /// The code as the reviewer saw it: refused if it is another review's.
     code: String,
+    /// With an approval: the same action, to the last bit, may run as often as this within so many minutes, with nobody
+    /// asked. A rejection ends it.
+    grant: Option<GrantBody>,
     /// `cli` or `api`.
     #[serde(default = "api_channel")]
     #[schema(value_type = String)]
     channel: Channel,
+}
+
+/// What an approval allows beside the one run.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct GrantBody {
+    /// Runs, the one that was asked for among them: 2 to 100.
+    uses: u32,
+    /// Minutes from now: 1 to 1,440.
+    minutes: u64,
 }
 
 const fn api_channel() -> Channel {
@@ -111,6 +124,7 @@ impl Console {
             .route("/api/v1/reviews", get(reviews))
             .route("/api/v1/reviews/{id}", get(review))
             .route("/api/v1/reviews/{id}/verdicts", post(verdict))
+            .route("/api/v1/grants", get(grants))
             .route("/api/v1/reviews/{id}/withdraw", post(withdraw))
             .route("/api/v1/principals", get(principals))
             .route("/api/v1/records", get(records))
@@ -180,6 +194,17 @@ async fn reviews(
     Ok(Json(Page { items, next }).into_response())
 }
 
+/// Lists grants with a use left that concern the caller, with the reviews they were born from; at most 1,000. Rejecting
+/// such a review ends its grant.
+#[utoipa::path(get, path = "/api/v1/grants", tag = "reviews", responses((status = 200, body = [ReviewView])))]
+async fn grants(Person(person): Person, State(console): State<Console>) -> Result<Response, Problem> {
+    let now = console.enforcement.now();
+    let rows = console.enforcement.store().grants(now).await.map_err(Problem::unavailable)?;
+    let theirs = rows.iter().filter(|(row, _)| view::concerns(&row.review, &person));
+    let items: Vec<ReviewView> = theirs.map(|(row, used)| view::granted(row, *used)).collect();
+    Ok(Json(Page { items, next: None }).into_response())
+}
+
 /// Shows a review whole: what will run, for whom, on what, and what is not bound by the approval.
 /// The actor's literals are shown to entitled people, and that is recorded.
 #[utoipa::path(get, path = "/api/v1/reviews/{id}", tag = "reviews", params(("id" = String, Path)), responses(
@@ -224,6 +249,8 @@ async fn verdict(
         let hint = "verdicts by this call come from the command line (`cli`) or a program (`api`)";
         return Err(Problem::new(400, "bad-channel", "`console` is not a channel of this call", hint));
     }
+    let until = |minutes: u64| console.enforcement.now().after(Duration::from_secs(minutes.min(1_440) * 60));
+    let grant = body.grant.map(|grant| Grant { uses: grant.uses, until: until(grant.minutes) });
     let given = GivenVerdict {
         review,
         reviewer: person.actor.principal.id,
@@ -231,6 +258,7 @@ async fn verdict(
         reason: body.reason,
         channel: body.channel,
         strength: Strength::PASSPHRASE,
+        grant,
     };
     let row = console.enforcement.give_verdict(given).await?;
     Ok(Json(view::summary(&row)).into_response())

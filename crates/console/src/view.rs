@@ -30,10 +30,28 @@ pub(crate) struct ReviewView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     run: Option<Run>,
+    /// What its approvals allow beside the one run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<GrantView>,
+    /// The review whose grant it is a use of: nobody was asked for this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    under: Option<String>,
     /// Present when a review is shown whole.
     #[serde(flatten)]
     #[schema(value_type = Object)]
     whole: Option<Whole>,
+}
+
+/// A standing permission for the same action, to the last bit.
+#[derive(Debug, Serialize, ToSchema)]
+struct GrantView {
+    /// How often it may run.
+    uses: u32,
+    /// How often it was used, where grants are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used: Option<u32>,
+    /// When it ends; RFC 3339.
+    until: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -101,8 +119,23 @@ pub(crate) fn summary(row: &ReviewRow) -> ReviewView {
         opened_at: case.opened_at.to_string(),
         expires_at: case.expires_at.to_string(),
         run: row.run.as_ref().map(|run| run.state),
+        grant: row.review.state.grant().map(|grant| GrantView {
+            uses: grant.uses,
+            used: None,
+            until: grant.until.to_string(),
+        }),
+        under: case.under.map(|under| under.grant.to_string()),
         whole: None,
     }
+}
+
+/// A review with the grant that was born from it.
+pub(crate) fn granted(row: &ReviewRow, used: u32) -> ReviewView {
+    let mut view = summary(row);
+    if let Some(grant) = &mut view.grant {
+        grant.used = Some(used);
+    }
+    view
 }
 
 impl From<&model::Requirement> for Ask {

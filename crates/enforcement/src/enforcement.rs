@@ -414,6 +414,7 @@ impl Enforcement {
             review: None,
             people: BTreeMap::new(),
             open_reviews: 0,
+            grant: None,
         };
         match what {
             Refresh::Bearing => {}
@@ -427,6 +428,9 @@ impl Enforcement {
                 fresh.review = open.into_iter().find(free);
                 fresh.people = store.people_of(groups).await.map_err(failed)?;
                 fresh.open_reviews = store.open_reviews_of_actor(actor).await.map_err(failed)?;
+                if fresh.review.is_none() {
+                    fresh.grant = store.grant_of_action(digest, now).await.map_err(failed)?;
+                }
             }
             Refresh::Review(_) => (fresh.review, fresh.people) = (review, people),
         }

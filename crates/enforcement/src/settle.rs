@@ -6,7 +6,7 @@ use std::time::Duration;
 use audit::{Entry, Unwritable};
 use gate::{Applied, Change, Given, Journal, NotCounted, Phase, Review, ReviewState};
 use model::{
-    Channel, Name, Outcome, PresenterId, PrincipalId, ReviewId, Strength, Timestamp, Verdict, VerdictKind, limit,
+    Channel, Grant, Name, Outcome, PresenterId, PrincipalId, ReviewId, Strength, Timestamp, Verdict, VerdictKind, limit,
 };
 use policy::Countersign;
 use store::ReviewRow;
@@ -32,6 +32,8 @@ pub struct GivenVerdict {
     pub channel: Channel,
     /// How strongly they proved to be themselves, just now.
     pub strength: Strength,
+    /// What they grant beside the one run.
+    pub grant: Option<Grant>,
 }
 
 /// Why a review was not settled.
@@ -101,6 +103,7 @@ impl Enforcement {
                 strength: given.strength,
                 proof_age: model::Duration::from_secs(0),
                 terms: Vec::new(),
+                grant: given.grant,
             };
             let state = match self.count(&review, verdict.clone(), now).await? {
                 Ok(state) => state,

@@ -207,8 +207,12 @@ impl Journal {
 
     pub(crate) fn review_opened(&mut self, case: &Case, change: &Change, now: Timestamp) -> Result<Entry, Unwritable> {
         let rules = case.requirements.iter().map(|requirement| &requirement.rule.id);
-        let leaf = self
-            .of_review(Kind::ReviewOpened, case.id, now)
+        let leaf = self.of_review(Kind::ReviewOpened, case.id, now);
+        let leaf = case
+            .under
+            .into_iter()
+            .fold(leaf, |leaf, under| leaf.token("grant", under.grant).number("use", u64::from(under.number)));
+        let leaf = leaf
             .token("actor", case.action.actor.principal.id)
             .tokens("lineage", case.action.actor.lineage.people())
             .token("target", &case.action.target)

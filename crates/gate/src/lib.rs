@@ -20,4 +20,4 @@ pub use leaf::Journal;
 pub use passage::{Epoch, Fresh, Need, Obstacle, Passage, Payload, Presented, Refresh, Refused, RunEnd, Step};
 pub use quorum::{is_reachable, is_satisfied};
 pub use refusal::{Refusal, RefusalKind};
-pub use review::{Case, Claim, Given, NotCounted, Phase, Presenter, Review, ReviewState};
+pub use review::{Case, Claim, Given, Granted, NotCounted, Phase, Presenter, Review, ReviewState, Under};

@@ -188,7 +188,7 @@ impl Passage {
 
     /// Facts were read afresh.
     pub fn handle_fresh(&mut self, fresh: Fresh, now: Timestamp) {
-        let Fresh { epoch, standing, policy, target, review, people, open_reviews } = fresh;
+        let Fresh { epoch, standing, policy, target, review, people, open_reviews, grant } = fresh;
         if epoch != self.bearing.epoch || policy.version() != self.bearing.policy.version() {
             self.decisions.clear();
         }
@@ -196,7 +196,7 @@ impl Passage {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Deciding(presented) => self.decide(presented, now),
             State::Opening(presented, requirements, digest) => {
-                let found = Found { review, people, open_reviews };
+                let found = Found { review, people, open_reviews, grant };
                 self.open(presented, (requirements, digest), found, now);
             }
             State::Waking(held) => self.wake(held, review, &people, now),

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Action, Decision, Digest, Duration, OneLine, Outcome, PolicyVersion, PresenterId, PrincipalId, PrincipalKind,
-    Requirement, ReviewId, RunId, SessionId, ShortCode, Standing, Timestamp, Verdict, VerdictKind, limit,
+    Action, Decision, Digest, Duration, Grant, OneLine, Outcome, PolicyVersion, PresenterId, PrincipalId,
+    PrincipalKind, Requirement, ReviewId, RunId, SessionId, ShortCode, Standing, Timestamp, Verdict, VerdictKind,
+    limit, sha256,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,39 @@ pub struct Case {
     pub opened_at: Timestamp,
     /// When it expires unanswered: the shortest expiry of its rules.
     pub expires_at: Timestamp,
+    /// The grant that it was opened under: nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<Under>,
+}
+
+/// A use of a grant: a review that nobody was asked for. Its id follows from the two, so that each use is opened once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Under {
+    /// The review that the grant was born from.
+    pub grant: ReviewId,
+    /// Which use of it; the first was the review's own run.
+    pub number: u32,
+}
+
+impl Under {
+    /// The id of the review that this use is.
+    #[must_use]
+    pub fn id(self) -> ReviewId {
+        let digest = sha256(&[b"countersign use of a grant v1", self.grant.as_bytes(), &self.number.to_be_bytes()]);
+        let [id @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *digest.as_bytes();
+        ReviewId::from_random(id)
+    }
+}
+
+/// A grant as it was found for an action: its review, the uses opened so far, and the people behind both.
+#[derive(Debug, Clone)]
+pub struct Granted {
+    /// The review that it was born from.
+    pub review: Review,
+    /// Uses so far, the review's own run among them.
+    pub used: u32,
+    /// The standing as of now of those who gave verdicts, and of the actor's lineage.
+    pub people: BTreeMap<PrincipalId, Standing>,
 }
 
 impl Case {
@@ -60,6 +94,18 @@ pub struct ReviewState {
     pub phase: Phase,
     /// Who waits for it.
     pub presenter: Presenter,
+}
+
+impl ReviewState {
+    /// What its approvals allow beside the one run, once that was claimed: what all of them do. One rejection ends it.
+    #[must_use]
+    pub fn grant(&self) -> Option<Grant> {
+        let Phase::Claimed { .. } = self.phase else { return None };
+        let mut grants =
+            self.verdicts.iter().map(|verdict| verdict.grant.filter(|_| verdict.kind == VerdictKind::Approve));
+        let first = grants.next()??;
+        grants.try_fold(first, |narrowest, grant| Some(narrowest.within(grant?)))
+    }
 }
 
 /// Where a review stands.
@@ -145,6 +191,9 @@ pub enum NotCounted {
     /// Its time is up.
     #[error("its time is up")]
     Expired,
+    /// A grant is only given with an approval, and bounded.
+    #[error("a grant is for 2 to {} uses within {} hours", limit::GRANT_USES, limit::GRANT_LASTS.as_millis() / 3_600_000)]
+    Unbounded,
     /// It holds as many verdicts as it may.
     #[error("the review holds too many verdicts")]
     Full,
@@ -157,6 +206,23 @@ pub enum NotCounted {
 }
 
 impl Review {
+    /// Opens the next use of a grant for the same action, if one is left and its verdicts still meet `requirements`.
+    #[must_use]
+    pub fn open_under(granted: &Granted, case: Case, presenter: Presenter, now: Timestamp) -> Option<Self> {
+        let Granted { review: of, used, people } = granted;
+        let grant = of.state.grant().filter(|grant| *used < grant.uses && now < grant.until)?;
+        let satisfied = is_satisfied(&case.requirements, &of.state.verdicts, people, &case.action.actor.lineage);
+        if of.case.digest != case.digest || !satisfied {
+            return None;
+        }
+        let under = Under { grant: of.case.id, number: used.saturating_add(1) };
+        // A use grants nothing itself.
+        let verdicts = of.state.verdicts.iter().map(|verdict| Verdict { grant: None, ..verdict.clone() }).collect();
+        let phase = Phase::Approved { at: now, claim_by: now.after(CLAIM_WITHIN).min(grant.until) };
+        let case = Case { id: under.id(), under: Some(under), ..case };
+        Some(Self { case, state: ReviewState { version: 1, verdicts, phase, presenter } })
+    }
+
     /// Opens a review with a live presenter. `requirements` are not empty.
     #[must_use]
     pub fn open(case: Case, presenter: Presenter) -> Self {
@@ -178,7 +244,14 @@ impl Review {
         if given.reviewer.actor.principal.kind != PrincipalKind::Person || !given.reviewer.active {
             return Err(NotCounted::NotAPerson);
         }
-        self.check_open(now)?;
+        // Whoever is asked may end what was granted: that only ever stops something.
+        let ends_grant = verdict.kind == VerdictKind::Reject && self.state.grant().is_some();
+        if !ends_grant {
+            self.check_open(now)?;
+        }
+        if verdict.grant.is_some_and(|grant| !is_bounded(grant, &verdict, now)) {
+            return Err(NotCounted::Unbounded);
+        }
         if !self.case.requirements.iter().any(|requirement| is_entitled(given.reviewer, requirement)) {
             return Err(NotCounted::NotEntitled);
         }
@@ -197,7 +270,9 @@ impl Review {
         }
         verdict.terms = self.case.requirements.iter().map(|requirement| requirement.rule.hash).collect();
         let mut state = self.next();
-        state.phase = self.settled(given, &verdict, now);
+        if !ends_grant {
+            state.phase = self.settled(given, &verdict, now);
+        }
         state.verdicts.push(verdict);
         Ok(state)
     }
@@ -355,6 +430,13 @@ impl Review {
         state.version += 1;
         state
     }
+}
+
+fn is_bounded(grant: Grant, verdict: &Verdict, now: Timestamp) -> bool {
+    verdict.kind == VerdictKind::Approve
+        && (2..=limit::GRANT_USES).contains(&grant.uses)
+        && now < grant.until
+        && grant.until <= now.after(limit::GRANT_LASTS)
 }
 
 /// A presenter's claim on an approval.

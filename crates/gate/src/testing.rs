@@ -18,7 +18,7 @@ use policy::{PolicySet, SourceFile};
 use serde_json::{Value, json};
 
 use crate::{
-    Applied, Case, Change, Clearance, Epoch, Fresh, Given, Journal, Need, NotCounted, Passage, Payload, Phase,
+    Applied, Case, Change, Clearance, Epoch, Fresh, Given, Granted, Journal, Need, NotCounted, Passage, Payload, Phase,
     Presented, Refresh, Refusal, Review, ReviewState, Step,
 };
 
@@ -78,6 +78,7 @@ pub(crate) fn verdict(reviewer: PrincipalId, kind: VerdictKind, requirements: &[
         strength: Strength::PASSPHRASE,
         proof_age: Duration::from_secs(0),
         terms: requirements.iter().map(|requirement| requirement.rule.hash).collect(),
+        grant: None,
     }
 }
 
@@ -115,6 +116,7 @@ pub(crate) fn action() -> Action {
 pub(crate) fn case(requirements: Vec<Requirement>, opened_at: Timestamp) -> Case {
     let action = action();
     Case {
+        under: None,
         id: ReviewId::from_random([100; 16]),
         digest: action.digest(),
         action,
@@ -222,6 +224,7 @@ impl World {
             review: None,
             people: BTreeMap::new(),
             open_reviews: 0,
+            grant: None,
         };
         Self {
             passage: session(1, facts.clone()),
@@ -390,6 +393,12 @@ impl World {
                 let asked = self.people.iter().filter(|(_, s)| s.active && !s.groups.is_disjoint(groups));
                 fresh.people = asked.map(|(id, standing)| (*id, standing.clone())).collect();
                 fresh.open_reviews = self.others_open + self.store.values().filter(open).count();
+                let granting = |review: &&Review| review.case.digest == *digest && review.state.grant().is_some();
+                fresh.grant = self.store.values().find(granting).map(|review| {
+                    let uses = self.store.values().filter_map(|used| used.case.under);
+                    let used = 1 + uses.filter(|under| under.grant == review.case.id).count() as u32;
+                    Granted { review: review.clone(), used, people: self.people.clone() }
+                });
             }
             Refresh::Review(id) => {
                 fresh.review = self.store.get(id).cloned();

@@ -26,7 +26,7 @@ pub use digest::{Canonical, Digest, ShortCode, sha256};
 pub use id::{ActionId, PolicyVersion, PresenterId, PrincipalId, ReviewId, RunId, SessionId};
 pub use operation::{Category, Facts, Operation, Resource, ResourceKind, Verb};
 pub use principal::{Actor, GroupName, InvalidName, Lineage, Name, Owner, Principal, PrincipalKind, Standing};
-pub use review::{Channel, Outcome, Run, Strength, Verdict, VerdictKind};
+pub use review::{Channel, Grant, Outcome, Run, Strength, Verdict, VerdictKind};
 pub use target::{Labels, Target, TargetKind, TargetVersion};
 pub use time::{Clock, Duration, Timestamp};
 pub use visible::{OneLine, Visible, contains_hidden};

@@ -14,3 +14,7 @@ pub const NAME_CHARS: usize = 64;
 pub const VERDICTS: usize = 64;
 /// Reviews that one actor may have pending at a time.
 pub const PENDING_REVIEWS_PER_ACTOR: usize = 100;
+/// Uses of one grant.
+pub const GRANT_USES: u32 = 100;
+/// How long a grant lasts at most.
+pub const GRANT_LASTS: crate::Duration = crate::Duration::from_secs(24 * 3600);

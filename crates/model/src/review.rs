@@ -25,6 +25,26 @@ pub struct Verdict {
     pub proof_age: Duration,
     /// The rules, as hashes, that were among the terms the reviewer saw.
     pub terms: Vec<RuleHash>,
+    /// What an approval allows beside the one run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Grant>,
+}
+
+/// A bounded standing permission, born from a review: the same action, to the last bit of its digest, may run again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Grant {
+    /// How often it may run, the run that was asked for among them; at most [`crate::limit::GRANT_USES`].
+    pub uses: u32,
+    /// When it ends; at most [`crate::limit::GRANT_LASTS`] after the verdict.
+    pub until: Timestamp,
+}
+
+impl Grant {
+    /// What both allow.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        Self { uses: self.uses.min(other.uses), until: self.until.min(other.until) }
+    }
 }
 
 /// The two answers.

@@ -281,8 +281,16 @@ impl Node {
                 (Some(review.clone()), self.read(|store| store.standings(asked)).await?, 0)
             }
         };
-        let mut fresh =
-            Fresh { epoch, standing, policy, target: target(ground.target.get()), review, people, open_reviews };
+        let mut fresh = Fresh {
+            epoch,
+            standing,
+            policy,
+            target: target(ground.target.get()),
+            review,
+            people,
+            open_reviews,
+            grant: None,
+        };
         self.spoil(&mut fresh);
         Ok((fresh, grounds))
     }

@@ -46,6 +46,7 @@ async fn settle(node: &Rc<Node>, said: Said) -> Result<(), String> {
             strength: Strength::PASSPHRASE,
             proof_age: Duration::from_secs(0),
             terms: Vec::new(),
+            grant: None,
         };
         let reviewer = people.get(&said.reviewer).ok_or("there is no such person")?;
         let given = Given { verdict, reviewer, countersign: &countersign(node, said, reviewer), people: &people };

@@ -1,6 +1,6 @@
 //! Reviews with their verdicts, and runs. The version of a review is what claims and verdicts are swapped on.
 
-use gate::{Applied, Change, Phase, Review, ReviewState};
+use gate::{Applied, Change, Granted, Phase, Review, ReviewState};
 use model::{Digest, PrincipalId, ReviewId, Run, RunId, Timestamp};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
@@ -31,8 +31,9 @@ pub struct RunRow {
 
 pub(crate) async fn open(write: &SqlitePool, review: &Review, record: i64) -> Result<Applied, StoreError> {
     let inserted = sqlx::query(
-        "INSERT INTO reviews (id, digest, actor, target, opened_at, due_at, version, case_json, state_json, record)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO reviews
+            (id, digest, actor, target, opened_at, due_at, version, case_json, state_json, record, granted_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING",
     )
     .bind(review.case.id.to_string())
     .bind(review.case.digest.to_string())
@@ -44,6 +45,7 @@ pub(crate) async fn open(write: &SqlitePool, review: &Review, record: i64) -> Re
     .bind(json(&review.case)?)
     .bind(json(&review.state)?)
     .bind(record)
+    .bind(review.case.under.map(|under| under.grant.to_string()))
     .execute(write)
     .await?;
     Ok(if inserted.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
@@ -88,7 +90,26 @@ pub(crate) async fn swap(
     .bind(claim_by.map(|at| number(at.as_millis())))
     .execute(write)
     .await?;
+    if state.verdicts.iter().any(|verdict| verdict.grant.is_some()) {
+        keep_grant(write, id, state).await?;
+    }
     Ok(if swapped.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
+}
+
+/// Keeps what the review grants in this state, if that is the one it has: nothing, where it grants nothing any more.
+async fn keep_grant(write: &SqlitePool, id: ReviewId, state: &ReviewState) -> Result<(), StoreError> {
+    let grant = state.grant();
+    sqlx::query(
+        "INSERT INTO grants (review, digest, uses, until) SELECT id, digest, $2, $3 FROM reviews WHERE id = $1 AND version = $4
+         ON CONFLICT (review) DO UPDATE SET uses = excluded.uses, until = excluded.until",
+    )
+    .bind(id.to_string())
+    .bind(grant.map_or(0, |grant| i64::from(grant.uses)))
+    .bind(grant.map_or(0, |grant| number(grant.until.as_millis())))
+    .bind(number(state.version))
+    .execute(write)
+    .await?;
+    Ok(())
 }
 
 /// Keeps a run that was released. Two statements, the first of which mostly changes nothing; repeated, they do no harm.
@@ -160,6 +181,32 @@ impl Store {
         .fetch_all(&self.read)
         .await?;
         rows.iter().map(|row| Ok(review_of(row)?.review)).collect()
+    }
+
+    /// A grant of the action with this digest that has a use left at `now`, with everybody behind it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn grant_of_action(&self, digest: &Digest, now: Timestamp) -> Result<Option<Granted>, StoreError> {
+        let row = sqlx::query(GRANT).bind(digest.to_string()).bind(number(now.as_millis())).fetch_optional(&self.read);
+        let Some(row) = row.await? else { return Ok(None) };
+        let review = review_of(&row)?.review;
+        let used: i64 = row.try_get("used")?;
+        let verdicts = review.state.verdicts.iter().map(|verdict| verdict.reviewer);
+        let people = self.standings(verdicts.chain(review.case.action.actor.lineage.people())).await?;
+        Ok(Some(Granted { review, used: u32::try_from(used).unwrap_or(u32::MAX), people }))
+    }
+
+    /// Grants with a use left at `now`: their reviews, and how often each was used; at most 1,000.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn grants(&self, now: Timestamp) -> Result<Vec<(ReviewRow, u32)>, StoreError> {
+        let rows = sqlx::query(GRANTS).bind(number(now.as_millis())).fetch_all(&self.read).await?;
+        let used = |row: &SqliteRow| -> Result<u32, StoreError> {
+            Ok(u32::try_from(row.try_get::<i64, _>("used")?).unwrap_or(u32::MAX))
+        };
+        rows.iter().map(|row| Ok((review_of(row)?, used(row)?))).collect()
     }
 
     /// How many reviews this actor has open.
@@ -285,3 +332,17 @@ fn run_state(text: &str) -> Result<Run, StoreError> {
     let mut found = known.filter(|run| run.as_str() == text);
     found.next().ok_or_else(|| StoreError::Corrupt(format!("`{text}` is not a run's state")))
 }
+
+/// The review's own run is a use, and so is each review that was opened under it.
+const GRANT: &str = "SELECT * FROM (
+        SELECT v.case_json, v.state_json, v.id AS review, NULL AS run, NULL AS state, NULL AS detail, g.uses, g.until,
+            1 + (SELECT count(*) FROM reviews u WHERE u.granted_by = g.review) AS used
+        FROM grants g JOIN reviews v ON v.id = g.review
+        WHERE g.digest = $1 AND g.until > $2)
+    WHERE used < uses ORDER BY until DESC LIMIT 1";
+const GRANTS: &str = "SELECT * FROM (
+        SELECT v.case_json, v.state_json, v.id AS review, r.id AS run, r.state, r.detail, g.uses, g.until,
+            1 + (SELECT count(*) FROM reviews u WHERE u.granted_by = g.review) AS used
+        FROM grants g JOIN reviews v ON v.id = g.review LEFT JOIN runs r ON r.review = v.id
+        WHERE g.until > $1)
+    WHERE used < uses ORDER BY until LIMIT 1000";

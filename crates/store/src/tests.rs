@@ -1,11 +1,12 @@
 //! The store: compare-and-swap under contention, what a restart and a replay change (nothing), and damage.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gate::{Case, DirectoryChange, NewPrincipal, Phase, Presenter, Review, ReviewState};
 use model::{
-    Action, Actor, Lineage, PolicyVersion, PresenterId, Principal, PrincipalId, PrincipalKind, ReviewId, Run, RunId,
-    SessionId, SessionState, Statement, TargetVersion, Timestamp, sha256,
+    Action, Actor, Channel, Grant, Lineage, PolicyVersion, PresenterId, Principal, PrincipalId, PrincipalKind,
+    ReviewId, Run, RunId, SessionId, SessionState, Statement, Strength, TargetVersion, Timestamp, Verdict, VerdictKind,
+    sha256,
 };
 
 use super::*;
@@ -41,6 +42,7 @@ fn review(number: u8) -> Review {
         reveal: BTreeSet::new(),
     };
     let case = Case {
+        under: None,
         id: ReviewId::from_random([number; 16]),
         digest: action.digest(),
         action,
@@ -172,6 +174,70 @@ async fn a_claim_without_a_run_is_found_after_a_restart() {
     drop(store);
     let store = Store::open(&folder.path().join("store.db")).await.unwrap();
     assert_eq!(store.claims_without_run().await.unwrap().len(), 1);
+}
+
+fn approval(reviewer: u8, uses: u32, until: u64) -> Verdict {
+    Verdict {
+        reviewer: PrincipalId::from_random([reviewer; 16]),
+        kind: VerdictKind::Approve,
+        reason: String::new(),
+        at: Timestamp::from_millis(2000),
+        channel: Channel::Cli,
+        strength: Strength::PASSPHRASE,
+        proof_age: model::Duration::from_secs(0),
+        terms: Vec::new(),
+        grant: Some(Grant { uses, until: Timestamp::from_millis(until) }),
+    }
+}
+
+#[tokio::test]
+async fn a_grant_is_found_while_it_has_uses_and_lasts() {
+    let (_folder, store) = opened().await;
+    let (review, now) = (review(1), Timestamp::from_millis(4000));
+    store.apply(&Change::OpenReview { review: Box::new(review.clone()) }, 0).await.unwrap();
+    let phase = Phase::Claimed { run: RunId::from_random([1; 16]), at: Timestamp::from_millis(3000) };
+    let mut state = advanced(&review, phase);
+    state.verdicts = vec![approval(1, 3, 8000)];
+    let claimed = Review { state, ..review.clone() };
+    let change = Change::AdvanceReview { id: review.case.id, state: Box::new(claimed.state.clone()) };
+    store.apply(&change, 1).await.unwrap();
+    // Told again, it changes nothing.
+    assert_eq!(store.apply(&change, 1).await.unwrap(), Applied::Lost);
+    let found = |at: u64| store.grant_of_action(&review.case.digest, Timestamp::from_millis(at));
+    for used in 1..3 {
+        let granted = found(4000).await.unwrap().unwrap();
+        assert_eq!((granted.used, &granted.review), (used, &claimed));
+        let granted = gate::Granted { people: BTreeMap::new(), ..granted };
+        let next = Review::open_under(&granted, review.case.clone(), review.state.presenter, now).unwrap();
+        let open = Change::OpenReview { review: Box::new(next) };
+        assert_eq!(store.apply(&open, 2).await.unwrap(), Applied::Applied);
+        assert_eq!(store.apply(&open, 2).await.unwrap(), Applied::Lost, "a use is opened once");
+    }
+    assert!(found(4000).await.unwrap().is_none(), "it is used up");
+    assert!(store.grants(now).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_grant_ends_in_time_and_by_a_rejection() {
+    let (_folder, store) = opened().await;
+    let review = review(1);
+    store.apply(&Change::OpenReview { review: Box::new(review.clone()) }, 0).await.unwrap();
+    let phase = Phase::Claimed { run: RunId::from_random([1; 16]), at: Timestamp::from_millis(3000) };
+    let mut claimed = Review { state: advanced(&review, phase.clone()), ..review.clone() };
+    claimed.state.verdicts = vec![approval(1, 3, 8000)];
+    let claim = Change::AdvanceReview { id: review.case.id, state: Box::new(claimed.state.clone()) };
+    store.apply(&claim, 1).await.unwrap();
+    let found = |at: u64| store.grant_of_action(&review.case.digest, Timestamp::from_millis(at));
+    assert!(found(7999).await.unwrap().is_some() && found(8000).await.unwrap().is_none());
+    let mut ended = advanced(&claimed, phase);
+    ended.verdicts.push(Verdict { kind: VerdictKind::Reject, grant: None, ..approval(2, 3, 8000) });
+    let end = Change::AdvanceReview { id: review.case.id, state: Box::new(ended) };
+    store.apply(&end, 2).await.unwrap();
+    // What was before is told again, as a start does.
+    for change in [&claim, &end, &claim] {
+        store.apply(change, 2).await.unwrap();
+        assert!(found(4000).await.unwrap().is_none());
+    }
 }
 
 #[tokio::test]

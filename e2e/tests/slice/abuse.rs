@@ -55,6 +55,7 @@ mod w14_flooded_reviewers;
 mod w15_persuasion;
 mod w19_awaited_crash;
 mod w20_taken_reviews;
+mod w21_stretched_grants;
 mod w22_machines_yes;
 mod w23_page_tricks;
 mod w24_own_leash;

@@ -26,8 +26,22 @@ pub(super) enum Reviews {
         #[command(flatten)]
         person: AsPerson,
     },
+    /// List what still may run under an approval of before, with nobody asked. Rejecting such a review ends it.
+    Grants {
+        #[command(flatten)]
+        person: AsPerson,
+    },
     /// Approve. You type your passphrase for this verdict alone.
-    Approve(Settle),
+    Approve {
+        #[command(flatten)]
+        settle: Settle,
+        /// Let the same action, to the last bit, run this often altogether: 2 to 100.
+        #[arg(long, requires = "minutes")]
+        uses: Option<u32>,
+        /// For so many minutes from now: 1 to 1,440.
+        #[arg(long, requires = "uses")]
+        minutes: Option<u64>,
+    },
     /// Reject. One rejection is enough.
     Reject(Settle),
     /// Take an action of yours, or of your agent, back.
@@ -71,8 +85,15 @@ impl Reviews {
                 let review = person.client()?.get(&format!("/api/v1/reviews/{id}")).await?;
                 tell(json, &review, whole);
             }
-            Self::Approve(settle) => settle.run("approve", json).await?,
-            Self::Reject(settle) => settle.run("reject", json).await?,
+            Self::Grants { person } => {
+                let page = person.client()?.get("/api/v1/grants").await?;
+                tell(json, &page, granted);
+            }
+            Self::Approve { settle, uses, minutes } => {
+                let grant = uses.zip(minutes).map(|(uses, minutes)| json!({"uses": uses, "minutes": minutes}));
+                settle.run("approve", grant, json).await?;
+            }
+            Self::Reject(settle) => settle.run("reject", None, json).await?,
             Self::Withdraw { id, person } => {
                 let review = person.client()?.post(&format!("/api/v1/reviews/{id}/withdraw"), &json!({})).await?;
                 tell(json, &review, settled);
@@ -84,8 +105,9 @@ impl Reviews {
 }
 
 impl Settle {
-    async fn run(self, verdict: &str, json: bool) -> anyhow::Result<()> {
-        let body = json!({"verdict": verdict, "reason": self.reason, "code": self.code, "channel": "cli"});
+    async fn run(self, verdict: &str, grant: Option<Value>, json: bool) -> anyhow::Result<()> {
+        let body =
+            json!({"verdict": verdict, "reason": self.reason, "code": self.code, "channel": "cli", "grant": grant});
         let review = self.person.client()?.post(&format!("/api/v1/reviews/{}/verdicts", self.id), &body).await?;
         tell(json, &review, settled);
         Ok(())
@@ -118,6 +140,17 @@ fn settled(review: &Value) -> String {
     format!("{}  {}  {} on {}  {}", paint(&at("code"), BOLD), at("state"), at("actor"), at("target"), at("run"))
 }
 
+fn granted(page: &Value) -> String {
+    let head = ["code", "actor", "target", "used", "uses", "until", "id"].map(str::to_owned);
+    let items = page.get("items").and_then(Value::as_array);
+    let at = |item: &Value, name: &String| {
+        shown(item.get(name).or_else(|| item.get("grant").and_then(|grant| grant.get(name))))
+    };
+    let rows: Vec<Vec<String>> =
+        items.into_iter().flatten().map(|item| head.iter().map(|name| at(item, name)).collect()).collect();
+    if rows.is_empty() { "nothing is granted".to_owned() } else { terminal::table(&head, &rows) }
+}
+
 fn listed(page: &Value) -> String {
     let head = ["code", "state", "actor", "target", "expires_at", "id"].map(str::to_owned);
     let items = page.get("items").and_then(Value::as_array);
@@ -142,6 +175,13 @@ pub(super) fn whole(review: &Value) -> String {
         for line in review.get(name).and_then(Value::as_array).into_iter().flatten() {
             text.push_str(&format!("  {label:<9} {}\n", shown(Some(line))));
         }
+    }
+    if let Some(grant) = review.get("grant").filter(|grant| grant.is_object()) {
+        let part = |name: &str| shown(grant.get(name));
+        text.push_str(&format!("  granted   {} runs of exactly this until {}\n", part("uses"), part("until")));
+    }
+    if let Some(under) = review.get("under").filter(|under| under.is_string()) {
+        text.push_str(&format!("  under     the grant of {}: nobody was asked for this one\n", shown(Some(under))));
     }
     text.push_str(&session(review));
     text.push_str("  statement\n");

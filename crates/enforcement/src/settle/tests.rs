@@ -118,6 +118,7 @@ impl World {
             reason: String::new(),
             channel: Channel::Cli,
             strength: Strength::PASSPHRASE,
+            grant: None,
         };
         self.node.give_verdict(given).await
     }

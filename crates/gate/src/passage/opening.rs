@@ -9,13 +9,14 @@ use model::{
 };
 
 use super::{Held, Kept, Need, Obstacle, Passage, Presented, Refresh, State, Step};
-use crate::{Case, Change, Presenter, Refusal, RefusalKind, Review, is_reachable};
+use crate::{Case, Change, Granted, Presenter, Refusal, RefusalKind, Review, is_reachable};
 
 /// What was found when an action that needs people was looked up.
 pub(super) struct Found {
     pub(super) review: Option<Review>,
     pub(super) people: BTreeMap<PrincipalId, Standing>,
     pub(super) open_reviews: usize,
+    pub(super) grant: Option<Granted>,
 }
 
 impl Passage {
@@ -151,6 +152,15 @@ impl Passage {
             let held = Box::new(Held { presented, digest, review, presenter });
             return self.record(entry, Need::Recorded, State::Asking(held, Box::new(change)));
         }
+        if let Some(granted) = found.grant {
+            let people = self.bearing.still_countersigning(&granted.review, &granted.people, now);
+            let granted = Granted { people, ..granted };
+            let case = self.case(&presented, digest, requirements.clone(), now);
+            let live = Presenter::Live { id: presenter, node: self.node };
+            if let Some(review) = Review::open_under(&granted, case, live, now) {
+                return self.open_review((presented, digest), review, presenter, now);
+            }
+        }
         if found.open_reviews >= limit::PENDING_REVIEWS_PER_ACTOR {
             let refusal = too_many(found.open_reviews);
             return self.refuse((&presented, &digest), refusal, &decision, now);
@@ -163,6 +173,16 @@ impl Passage {
         }
         let case = self.case(&presented, digest, requirements, now);
         let review = Review::open(case, Presenter::Live { id: presenter, node: self.node });
+        self.open_review((presented, digest), review, presenter, now);
+    }
+
+    fn open_review(
+        &mut self,
+        (presented, digest): (Box<Presented>, Digest),
+        review: Review,
+        presenter: PresenterId,
+        now: Timestamp,
+    ) {
         let change = Change::OpenReview { review: Box::new(review.clone()) };
         let entry = self.journal.review_opened(&review.case, &change, now);
         let held = Box::new(Held { presented, digest, review, presenter });
@@ -195,6 +215,7 @@ impl Passage {
             policy: self.bearing.policy.version(),
             opened_at: now,
             expires_at: expires.map_or(now, |expires| now.after(expires)),
+            under: None,
         }
     }
 

@@ -10,7 +10,7 @@ use model::{
 };
 use policy::PolicySet;
 
-use crate::{Change, Clearance, Refusal, Review};
+use crate::{Change, Clearance, Granted, Refusal, Review};
 
 /// The bytes that a clearance licenses, exactly as they go upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +114,8 @@ pub struct Fresh {
     pub people: BTreeMap<PrincipalId, Standing>,
     /// Reviews that the actor has open.
     pub open_reviews: usize,
+    /// A grant of the same action with a use left.
+    pub grant: Option<Granted>,
 }
 
 /// What is needed of a record before the machine goes on.

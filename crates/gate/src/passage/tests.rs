@@ -529,6 +529,24 @@ fn what_the_door_cannot_carry_is_refused_whatever_policy_says() {
 }
 
 #[test]
+fn a_grant_runs_the_same_action_as_often_as_it_says_and_nobody_is_asked() {
+    let mut world = World::approved();
+    for verdict in world.store.values_mut().flat_map(|review| &mut review.state.verdicts) {
+        verdict.grant = Some(model::Grant { uses: 3, until: world.now.after(Duration::from_secs(900)) });
+    }
+    assert_eq!(world.wake(), RELEASE);
+    for _ in 0..2 {
+        world.connect();
+        let story = world.tell(change());
+        assert_eq!(story[..3], ["refresh opening", "record review-opened", "persist open"]);
+        assert_eq!(story[3..], RELEASE);
+    }
+    assert_eq!((world.cleared.len(), world.runs.len()), (3, 3));
+    world.connect();
+    assert_eq!(world.tell(change()), OPENING, "it is used up");
+}
+
+#[test]
 fn preparing_asks_nobody_and_a_denied_statement_is_not_prepared() {
     let mut world = World::new();
     let prepared = |presented| Presented { purpose: Purpose::Prepare, ..presented };

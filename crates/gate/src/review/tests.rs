@@ -434,6 +434,105 @@ fn a_review_is_read_back_as_it_was_written() {
 
 // From here on: random sequences against a naive model.
 
+fn grant(uses: u32, until: u64) -> Option<Grant> {
+    Some(Grant { uses, until: at(until) })
+}
+
+/// What the person `number` approves at 10 s, and grants beside.
+fn grants(review: &Review, number: u8, grant: Option<Grant>) -> Result<Review, NotCounted> {
+    let by = &people()[&person(number)];
+    let verdict = Verdict { grant, ..verdict(person(number), Approve, &[]) };
+    let given = Given { verdict, reviewer: by, countersign: &allow(), people: &earlier(review, &people()) };
+    review.handle_verdict(&given, at(10)).map(|state| moved(review, state))
+}
+
+fn two_dbas() -> Vec<Requirement> {
+    vec![requirement("change", "dba", 2)]
+}
+
+/// Approved with these grants by the DBAs 1 and 2, and claimed at 20 s.
+fn granted(first: Option<Grant>, second: Option<Grant>) -> Review {
+    let review = grants(&grants(&opened(&two_dbas()), 1, first).unwrap(), 2, second).unwrap();
+    claim(&review, &two_dbas(), &people(), at(20)).unwrap()
+}
+
+/// The next use of a grant that was used `used` times, for the same action under these requirements.
+fn next_use(review: &Review, used: u32, requirements: &[Requirement], now: u64) -> Option<Review> {
+    let granted = Granted { review: review.clone(), used, people: people() };
+    let live = Presenter::Live { id: presenter(2), node: node(1) };
+    Review::open_under(&granted, case(requirements.to_vec(), at(now)), live, at(now))
+}
+
+#[test]
+fn a_grant_is_what_all_who_approved_grant() {
+    assert_eq!(granted(grant(5, 900), grant(3, 3600)).state.grant(), grant(3, 900));
+    assert_eq!(granted(grant(5, 900), None).state.grant(), None);
+    assert_eq!(granted(None, None).state.grant(), None);
+    let unclaimed = grants(&opened(&one_dba()), 1, grant(5, 900)).unwrap();
+    assert_eq!(unclaimed.state.grant(), None, "the run that was asked for comes first");
+}
+
+#[test]
+fn a_grant_has_bounds_and_comes_with_an_approval() {
+    let review = opened(&one_dba());
+    for unbounded in [grant(0, 900), grant(1, 900), grant(101, 900), grant(5, 10), grant(5, 10 + 24 * 3600 + 1)] {
+        assert_eq!(grants(&review, 1, unbounded), Err(NotCounted::Unbounded), "{unbounded:?}");
+    }
+    grants(&review, 1, grant(100, 10 + 24 * 3600)).unwrap();
+    let by = &people()[&person(1)];
+    let verdict = Verdict { grant: grant(5, 900), ..verdict(person(1), Reject, &[]) };
+    let given = Given { verdict, reviewer: by, countersign: &allow(), people: &People::new() };
+    assert_eq!(review.handle_verdict(&given, at(10)), Err(NotCounted::Unbounded));
+}
+
+#[test]
+fn a_use_is_approved_by_the_grants_own_verdicts_and_grants_nothing_itself() {
+    let review = granted(grant(3, 900), grant(3, 900));
+    let second = next_use(&review, 1, &two_dbas(), 100).unwrap();
+    assert_eq!(second.state.phase, Phase::Approved { at: at(100), claim_by: at(700) });
+    assert_eq!(second.case.under, Some(Under { grant: review.case.id, number: 2 }));
+    let claim_for = Claim { presenter: presenter(2), run: run(2), outstanding: &two_dbas(), people: &people() };
+    let claimed = second.handle_claim(&claim_for, at(101)).unwrap();
+    assert_eq!(claimed.grant(), None);
+    // The end of the grant is the end of the time to claim.
+    let last = next_use(&review, 2, &two_dbas(), 899).unwrap();
+    assert_eq!(last.due_at(), Some(at(900)));
+    assert_ne!(last.case.id, second.case.id);
+    assert_eq!(next_use(&review, 1, &two_dbas(), 200).unwrap().case.id, second.case.id, "a use is opened once");
+}
+
+#[test]
+fn a_grant_is_not_stretched() {
+    let review = granted(grant(3, 900), grant(3, 900));
+    assert!(next_use(&review, 2, &two_dbas(), 899).is_some());
+    assert_eq!(next_use(&review, 3, &two_dbas(), 100), None, "more uses");
+    assert_eq!(next_use(&review, 1, &two_dbas(), 900), None, "after its end");
+    assert_eq!(next_use(&review, 1, &[rewritten(&two_dbas()[0])], 100), None, "other terms");
+    assert_eq!(next_use(&review, 1, &[requirement("change", "dba", 3)], 100), None, "more people");
+    let mut other = review.clone();
+    other.case.digest = sha256(&[b"another action"]);
+    assert_eq!(next_use(&other, 1, &two_dbas(), 100), None, "another action");
+    let mut gone = people();
+    gone.get_mut(&person(2)).unwrap().active = false;
+    let granted = Granted { review, used: 1, people: gone };
+    let live = Presenter::Live { id: presenter(2), node: node(1) };
+    assert_eq!(Review::open_under(&granted, case(two_dbas(), at(100)), live, at(100)), None, "by people who left");
+}
+
+#[test]
+fn a_rejection_ends_a_grant_and_nothing_else_moves_a_claimed_review() {
+    let review = granted(grant(3, 900), grant(3, 900));
+    assert_eq!(say(&review, 0, Reject, at(30)), Err(NotCounted::InLineage));
+    assert_eq!(say(&review, 4, Reject, at(30)), Err(NotCounted::NotEntitled));
+    assert_eq!(say(&review, 1, Approve, at(30)), Err(NotCounted::Over("released")));
+    let ended = say(&review, 1, Reject, at(30)).unwrap();
+    assert_eq!((ended.state.grant(), word(&ended)), (None, "claimed"));
+    assert_eq!(next_use(&ended, 1, &two_dbas(), 100), None);
+    assert_eq!(say(&ended, 2, Reject, at(31)), Err(NotCounted::Over("released")));
+    let ungranted = granted(None, None);
+    assert_eq!(say(&ungranted, 1, Reject, at(30)), Err(NotCounted::Over("released")));
+}
+
 /// One thing that happens to a review, or around it.
 #[derive(Debug, Clone)]
 enum Event {
