@@ -162,7 +162,7 @@ async fn errors_say_what_to_do_next() {
 }
 
 /// Every command, in the order of its name. One that is new is to be thought of in the tests of this file.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "agent add",
     "agent list",
     "agent revoke",
@@ -179,6 +179,7 @@ const COMMANDS: [&str; 22] = [
     "policy explain",
     "propose",
     "reviews approve",
+    "reviews grants",
     "reviews list",
     "reviews reject",
     "reviews show",

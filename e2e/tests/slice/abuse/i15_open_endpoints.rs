@@ -17,6 +17,7 @@ const MATRIX: &[(&str, &str, [u16; 6])] = &[
     ("get", "/api/v1/principals", [401, 403, 403, 200, 200, 200]),
     ("get", "/api/v1/records", [401, 403, 403, 200, 200, 200]),
     ("get", "/api/v1/records/{index}", [401, 403, 403, 200, 200, 200]),
+    ("get", "/api/v1/grants", [401, 403, 403, 200, 200, 200]),
     ("get", "/api/v1/reviews", [401, 403, 403, 200, 200, 200]),
     ("get", "/api/v1/reviews/{id}", [401, 403, 403, 404, 200, 404]),
     ("post", "/api/v1/reviews/{id}/verdicts", [401, 403, 403, 404, 409, 404]),
