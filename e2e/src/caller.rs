@@ -119,9 +119,7 @@ impl Caller {
 
     /// Approves, and grants as many runs altogether within a time.
     pub async fn grant(&self, held: &Held, uses: u32, minutes: u64) -> Answer {
-        let grant = json!({"uses": uses, "minutes": minutes});
-        let body = json!({"verdict": "approve", "code": held.code, "reason": "an end-to-end test", "grant": grant});
-        self.post(&format!("/api/v1/reviews/{}/verdicts", held.review), &body).await
+        self.say(held, json!({"verdict": "approve", "grant": {"uses": uses, "minutes": minutes}})).await
     }
 
     pub async fn reject(&self, held: &Held) -> Answer {
@@ -130,7 +128,12 @@ impl Caller {
 
     /// Gives a verdict.
     pub async fn settle(&self, held: &Held, verdict: &str) -> Answer {
-        let body = json!({"verdict": verdict, "code": held.code, "reason": "an end-to-end test"});
+        self.say(held, json!({"verdict": verdict})).await
+    }
+
+    async fn say(&self, held: &Held, mut body: Value) -> Answer {
+        body["code"] = json!(held.code);
+        body["reason"] = json!("an end-to-end test");
         self.post(&format!("/api/v1/reviews/{}/verdicts", held.review), &body).await
     }
 

@@ -242,12 +242,10 @@ impl Session {
         let unavailable = |why: &dyn std::fmt::Display| Refusal::unavailable(&why.to_string());
         let (entry, change) =
             self.passage.handle_run_ended(run, end, self.enforcement.now()).map_err(|error| unavailable(&error))?;
-        let (node, flight) = (&self.enforcement.0, self.enforcement.take_off());
+        let changing = change.map(|change| (change, self.enforcement.take_off()));
         let staged = self.enforcement.stage_of(self.passage.journal(), &entry).map_err(|error| unavailable(&error))?;
-        let Some(change) = change else {
-            flight.land();
-            return Ok(());
-        };
+        let Some((change, flight)) = changing else { return Ok(()) };
+        let node = &self.enforcement.0;
         let record = node.recorder.recorded(staged).await.map_err(|error| unavailable(&error))?.index();
         match node.store.apply(&change, record).await {
             Ok(_) => flight.land(),

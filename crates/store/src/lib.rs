@@ -28,7 +28,7 @@ pub use search::{FoundRecord, RecordFilter, SearchIndex};
 pub struct Store {
     write: SqlitePool,
     read: SqlitePool,
-    /// Folds the write-ahead log into the file beside the writer: a change that is waited for never pays for it.
+    /// Folds the write-ahead log into the file beside the writer: a change that is waited for rarely pays for it.
     fold: SqlitePool,
 }
 
@@ -226,8 +226,8 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 fn migrations() -> Migrator {
     let spine = include_str!("../migrations/sqlite/0001_spine.sql").into_sql_str();
     let added_by = include_str!("../migrations/sqlite/0002_added_by.sql").into_sql_str();
-    let grants = include_str!("../migrations/sqlite/0004_grants.sql").into_sql_str();
     let fewer_steps = include_str!("../migrations/sqlite/0003_fewer_steps.sql").into_sql_str();
+    let grants = include_str!("../migrations/sqlite/0004_grants.sql").into_sql_str();
     Migrator::with_migrations(vec![
         Migration::new(1, "spine".into(), MigrationType::Simple, spine, false),
         Migration::new(2, "added_by".into(), MigrationType::Simple, added_by, false),

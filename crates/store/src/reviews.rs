@@ -190,11 +190,10 @@ impl Store {
     pub async fn grant_of_action(&self, digest: &Digest, now: Timestamp) -> Result<Option<Granted>, StoreError> {
         let row = sqlx::query(GRANT).bind(digest.to_string()).bind(number(now.as_millis())).fetch_optional(&self.read);
         let Some(row) = row.await? else { return Ok(None) };
-        let review = review_of(&row)?.review;
-        let used: i64 = row.try_get("used")?;
+        let (ReviewRow { review, .. }, used) = granted_of(&row)?;
         let verdicts = review.state.verdicts.iter().map(|verdict| verdict.reviewer);
         let people = self.standings(verdicts.chain(review.case.action.actor.lineage.people())).await?;
-        Ok(Some(Granted { review, used: u32::try_from(used).unwrap_or(u32::MAX), people }))
+        Ok(Some(Granted { review, used, people }))
     }
 
     /// Grants with a use left at `now`: their reviews, and how often each was used; at most 1,000.
@@ -203,10 +202,7 @@ impl Store {
     /// If the database fails.
     pub async fn grants(&self, now: Timestamp) -> Result<Vec<(ReviewRow, u32)>, StoreError> {
         let rows = sqlx::query(GRANTS).bind(number(now.as_millis())).fetch_all(&self.read).await?;
-        let used = |row: &SqliteRow| -> Result<u32, StoreError> {
-            Ok(u32::try_from(row.try_get::<i64, _>("used")?).unwrap_or(u32::MAX))
-        };
-        rows.iter().map(|row| Ok((review_of(row)?, used(row)?))).collect()
+        rows.iter().map(granted_of).collect()
     }
 
     /// How many reviews this actor has open.
@@ -333,16 +329,11 @@ fn run_state(text: &str) -> Result<Run, StoreError> {
     found.next().ok_or_else(|| StoreError::Corrupt(format!("`{text}` is not a run's state")))
 }
 
-/// The review's own run is a use, and so is each review that was opened under it.
-const GRANT: &str = "SELECT * FROM (
-        SELECT v.case_json, v.state_json, v.id AS review, NULL AS run, NULL AS state, NULL AS detail, g.uses, g.until,
-            1 + (SELECT count(*) FROM reviews u WHERE u.granted_by = g.review) AS used
-        FROM grants g JOIN reviews v ON v.id = g.review
-        WHERE g.digest = $1 AND g.until > $2)
-    WHERE used < uses ORDER BY until DESC LIMIT 1";
-const GRANTS: &str = "SELECT * FROM (
-        SELECT v.case_json, v.state_json, v.id AS review, r.id AS run, r.state, r.detail, g.uses, g.until,
-            1 + (SELECT count(*) FROM reviews u WHERE u.granted_by = g.review) AS used
-        FROM grants g JOIN reviews v ON v.id = g.review LEFT JOIN runs r ON r.review = v.id
-        WHERE g.until > $1)
-    WHERE used < uses ORDER BY until LIMIT 1000";
+fn granted_of(row: &SqliteRow) -> Result<(ReviewRow, u32), StoreError> {
+    let used: i64 = row.try_get("used")?;
+    Ok((review_of(row)?, u32::try_from(used).unwrap_or(u32::MAX)))
+}
+
+const GRANT: &str =
+    "SELECT * FROM granted WHERE digest = $1 AND until > $2 AND used < uses ORDER BY until DESC LIMIT 1";
+const GRANTS: &str = "SELECT * FROM granted WHERE until > $1 AND used < uses ORDER BY until LIMIT 1000";

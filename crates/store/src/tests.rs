@@ -190,16 +190,21 @@ fn approval(reviewer: u8, uses: u32, until: u64) -> Verdict {
     }
 }
 
+/// The review, claimed under an approval that grants three uses until 8 s, and the change that this is.
+fn claimed(review: &Review) -> (Review, Change) {
+    let phase = Phase::Claimed { run: RunId::from_random([1; 16]), at: Timestamp::from_millis(3000) };
+    let mut state = advanced(review, phase);
+    state.verdicts = vec![approval(1, 3, 8000)];
+    let change = Change::AdvanceReview { id: review.case.id, state: Box::new(state.clone()) };
+    (Review { state, ..review.clone() }, change)
+}
+
 #[tokio::test]
 async fn a_grant_is_found_while_it_has_uses_and_lasts() {
     let (_folder, store) = opened().await;
     let (review, now) = (review(1), Timestamp::from_millis(4000));
     store.apply(&Change::OpenReview { review: Box::new(review.clone()) }, 0).await.unwrap();
-    let phase = Phase::Claimed { run: RunId::from_random([1; 16]), at: Timestamp::from_millis(3000) };
-    let mut state = advanced(&review, phase);
-    state.verdicts = vec![approval(1, 3, 8000)];
-    let claimed = Review { state, ..review.clone() };
-    let change = Change::AdvanceReview { id: review.case.id, state: Box::new(claimed.state.clone()) };
+    let (claimed, change) = claimed(&review);
     store.apply(&change, 1).await.unwrap();
     // Told again, it changes nothing.
     assert_eq!(store.apply(&change, 1).await.unwrap(), Applied::Lost);
@@ -222,14 +227,11 @@ async fn a_grant_ends_in_time_and_by_a_rejection() {
     let (_folder, store) = opened().await;
     let review = review(1);
     store.apply(&Change::OpenReview { review: Box::new(review.clone()) }, 0).await.unwrap();
-    let phase = Phase::Claimed { run: RunId::from_random([1; 16]), at: Timestamp::from_millis(3000) };
-    let mut claimed = Review { state: advanced(&review, phase.clone()), ..review.clone() };
-    claimed.state.verdicts = vec![approval(1, 3, 8000)];
-    let claim = Change::AdvanceReview { id: review.case.id, state: Box::new(claimed.state.clone()) };
+    let (claimed, claim) = claimed(&review);
     store.apply(&claim, 1).await.unwrap();
     let found = |at: u64| store.grant_of_action(&review.case.digest, Timestamp::from_millis(at));
     assert!(found(7999).await.unwrap().is_some() && found(8000).await.unwrap().is_none());
-    let mut ended = advanced(&claimed, phase);
+    let mut ended = advanced(&claimed, claimed.state.phase.clone());
     ended.verdicts.push(Verdict { kind: VerdictKind::Reject, grant: None, ..approval(2, 3, 8000) });
     let end = Change::AdvanceReview { id: review.case.id, state: Box::new(ended) };
     store.apply(&end, 2).await.unwrap();

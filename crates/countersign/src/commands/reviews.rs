@@ -140,23 +140,22 @@ fn settled(review: &Value) -> String {
     format!("{}  {}  {} on {}  {}", paint(&at("code"), BOLD), at("state"), at("actor"), at("target"), at("run"))
 }
 
-fn granted(page: &Value) -> String {
-    let head = ["code", "actor", "target", "used", "uses", "until", "id"].map(str::to_owned);
-    let items = page.get("items").and_then(Value::as_array);
-    let at = |item: &Value, name: &String| {
-        shown(item.get(name).or_else(|| item.get("grant").and_then(|grant| grant.get(name))))
-    };
-    let rows: Vec<Vec<String>> =
-        items.into_iter().flatten().map(|item| head.iter().map(|name| at(item, name)).collect()).collect();
-    if rows.is_empty() { "nothing is granted".to_owned() } else { terminal::table(&head, &rows) }
+fn listed(page: &Value) -> String {
+    rows(page, &["code", "state", "actor", "target", "expires_at", "id"], "nothing waits for you")
 }
 
-fn listed(page: &Value) -> String {
-    let head = ["code", "state", "actor", "target", "expires_at", "id"].map(str::to_owned);
+fn granted(page: &Value) -> String {
+    rows(page, &["code", "actor", "target", "used", "uses", "until", "id"], "nothing is granted")
+}
+
+/// A table of reviews; a column is a field of theirs, or of their grant.
+fn rows(page: &Value, columns: &[&str], none: &str) -> String {
     let items = page.get("items").and_then(Value::as_array);
-    let row = |item: &Value| head.iter().map(|name| shown(item.get(name))).collect();
+    let at = |item: &Value, name: &str| shown(item.get(name).or_else(|| item.get("grant")?.get(name)));
+    let row = |item: &Value| columns.iter().map(|name| at(item, name)).collect();
     let rows: Vec<Vec<String>> = items.into_iter().flatten().map(row).collect();
-    if rows.is_empty() { "nothing waits for you".to_owned() } else { terminal::table(&head, &rows) }
+    let head: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
+    if rows.is_empty() { none.to_owned() } else { terminal::table(&head, &rows) }
 }
 
 /// A review as a reviewer must see it: the exact action first, the actor's words last and quoted.

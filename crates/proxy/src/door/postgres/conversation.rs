@@ -399,13 +399,7 @@ impl Conversation {
                             let asked_at = Instant::now();
                             looked = Some((self.woken(text).await?, asked_at));
                         }
-                        News::Settled => {
-                            let fresh = looked.take().filter(|(_, at)| at.elapsed() < LOOKED);
-                            return match fresh {
-                                Some((woken @ Woken::Moved(..), _)) if !self.upstream.settings_moved => Ok(woken),
-                                _ => self.woken(text).await,
-                            };
-                        }
+                        News::Settled => return self.settled(looked.take(), text).await,
                     },
                     filled = self.client.fill() => {
                         filled.map_err(|_| End::ClientGone)?;
@@ -428,6 +422,14 @@ impl Conversation {
                     () = &mut again => break,
                 }
             }
+        }
+    }
+
+    /// The review is settled: what was asked just before will do, if nothing has moved since.
+    async fn settled(&mut self, looked: Option<(Woken, Instant)>, text: &Arc<str>) -> Result<Woken, End> {
+        match looked {
+            Some((woken @ Woken::Moved(..), at)) if at.elapsed() < LOOKED && !self.upstream.settings_moved => Ok(woken),
+            _ => self.woken(text).await,
         }
     }
 

@@ -101,7 +101,7 @@ impl Catalog {
         let mut answers = connection.ask(&asked).await?;
         let told = answers.pop().unwrap_or_default();
         self.learn(target, &asking, answers)?;
-        Ok(told.into_iter().map(|row| (text(&row, 0).to_owned(), text(&row, 1).to_owned())).collect())
+        Ok(told_settings(&told))
     }
 
     fn learn(&mut self, target: &Target, asking: &Asking, answers: Vec<Vec<Row>>) -> Result<(), Failed> {
@@ -304,16 +304,14 @@ impl Connection {
     /// # Errors
     /// If the server does not answer.
     pub async fn settings_now(&mut self) -> Result<Vec<Setting>, Failed> {
-        let value = |rows: &[Row]| rows.first().map_or("", |row| text(row, 0)).to_owned();
         if self.is_idle() {
-            let answers = self.ask(&[settings()]).await?;
-            let pair = |row: &Row| (text(row, 0).to_owned(), text(row, 1).to_owned());
-            return Ok(answers.iter().flatten().map(pair).collect());
+            return Ok(told_settings(&self.ask(&[settings()]).await?.concat()));
         }
         let asked: Vec<_> = SETTINGS.iter().map(|(_, show)| (Question::Setting(show), Vec::new())).collect();
         let answers = self.ask(&asked).await?;
         let names = SETTINGS.iter().map(|(name, _)| (*name).to_owned());
-        Ok(names.zip(answers.iter().map(|rows| value(rows))).collect())
+        let values = answers.iter().map(|rows| rows.first().map_or("", |row| text(row, 0)).to_owned());
+        Ok(names.zip(values).collect())
     }
 }
 
@@ -330,6 +328,10 @@ pub type Setting = (String, String);
 
 fn settings() -> (Question, Vec<List>) {
     (Question::Settings, vec![SETTINGS.iter().map(|(name, _)| Some((*name).to_owned())).collect()])
+}
+
+fn told_settings(rows: &[Row]) -> Vec<Setting> {
+    rows.iter().map(|row| (text(row, 0).to_owned(), text(row, 1).to_owned())).collect()
 }
 
 /// What is asked at a time, each part in the order in which it is answered.
