@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::{OpenApi, ToSchema};
 
-use crate::view::{self, RecordView, ReviewView};
+use crate::view::{self, RecordView, ReviewView, TargetView};
 
 /// The reviewers' side of the gateway.
 #[derive(Debug, Clone)]
@@ -29,8 +29,8 @@ pub struct Console {
 /// The console's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]
 #[openapi(
-    paths(reviews, review, verdict, withdraw, grants, principals, records, record, checkpoint, events),
-    components(schemas(ReviewView, VerdictBody, RecordView))
+    paths(reviews, review, verdict, withdraw, grants, targets, principals, records, record, checkpoint, events),
+    components(schemas(ReviewView, VerdictBody, TargetView, RecordView))
 )]
 pub struct ConsoleApi;
 
@@ -126,6 +126,7 @@ impl Console {
             .route("/api/v1/reviews/{id}/verdicts", post(verdict))
             .route("/api/v1/grants", get(grants))
             .route("/api/v1/reviews/{id}/withdraw", post(withdraw))
+            .route("/api/v1/targets", get(targets))
             .route("/api/v1/principals", get(principals))
             .route("/api/v1/records", get(records))
             .route("/api/v1/records/{index}", get(record))
@@ -192,6 +193,14 @@ async fn reviews(
         }
     }
     Ok(Json(Page { items, next }).into_response())
+}
+
+/// Lists the targets by name, as the log last made them active; those that are configured no more among them.
+#[utoipa::path(get, path = "/api/v1/targets", tag = "targets", responses((status = 200, body = [TargetView])))]
+async fn targets(Person(_): Person, State(console): State<Console>) -> Result<Response, Problem> {
+    let rows = console.enforcement.store().targets().await.map_err(Problem::unavailable)?;
+    let items: Vec<TargetView> = rows.into_values().map(TargetView::from).collect();
+    Ok(Json(Page { items, next: None }).into_response())
 }
 
 /// Lists grants with a use left that concern the caller, with the reviews they were born from; at most 1,000. Rejecting

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use enforcement::{FoundRecord, Proven, ReviewRow};
+use enforcement::{FoundRecord, Proven, ReviewRow, TargetRow};
 use gate::{Phase, Review};
-use model::{Format, Parameter, PrincipalId, Run, Standing, Visible, contains_hidden};
+use model::{
+    DataClass, Format, GroupName, Labels, Name, Parameter, PrincipalId, Run, Standing, Visible, contains_hidden,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -40,6 +42,30 @@ pub(crate) struct ReviewView {
     #[serde(flatten)]
     #[schema(value_type = Object)]
     whole: Option<Whole>,
+}
+
+/// A target as the log last had it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TargetView {
+    #[schema(value_type = String)]
+    name: Name,
+    /// `postgres`, `sqlite` or `gateway`.
+    kind: &'static str,
+    /// The group that `@review("owner")` means.
+    #[schema(value_type = String)]
+    owner: GroupName,
+    #[schema(value_type = Object)]
+    labels: Labels,
+    /// Data classes by column.
+    #[schema(value_type = Object)]
+    classify: BTreeMap<String, DataClass>,
+    /// What approvals are bound to: name, kind, owner, labels, classes, address and upstream role.
+    version: String,
+    /// Since when it is as it is; RFC 3339.
+    since: String,
+    /// When it was found to be configured no more; RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed_at: Option<String>,
 }
 
 /// A standing permission for the same action, to the last bit.
@@ -213,6 +239,21 @@ pub(crate) fn principal(standing: &Standing) -> Value {
         "id": principal.id, "name": principal.name, "kind": principal.kind, "groups": standing.groups,
         "owner": standing.owner.as_ref().map(|owner| &owner.name), "active": standing.active,
     })
+}
+
+impl From<TargetRow> for TargetView {
+    fn from(TargetRow { target, since, removed_at }: TargetRow) -> Self {
+        Self {
+            name: target.name,
+            kind: target.kind.as_str(),
+            owner: target.owner,
+            labels: target.labels,
+            classify: target.classify,
+            version: target.version.0.to_string(),
+            since: since.to_string(),
+            removed_at: removed_at.map(|at| at.to_string()),
+        }
+    }
 }
 
 impl From<FoundRecord> for RecordView {

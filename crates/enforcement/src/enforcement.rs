@@ -166,6 +166,7 @@ impl Enforcement {
         };
         let enforcement = Self(Arc::new(node));
         enforcement.record_start(opened.cut, replayed).await?;
+        enforcement.record_targets().await?;
         enforcement.settle_what_a_crash_left().await?;
         tasks.spawn(follow_tree(opened.files.clone(), recorder.clone(), settings.key, Arc::clone(&progress)));
         tasks.spawn(follow_search(opened.files, recorder, search, progress));
@@ -192,6 +193,26 @@ impl Enforcement {
             ("targets", Value::from(targets)),
         ];
         self.note(Kind::Started, &tokens, &fields).await?;
+        Ok(())
+    }
+
+    /// What is configured becomes what the log last made active, on the record where it differs.
+    async fn record_targets(&self) -> Result<(), Startup> {
+        let (before, now) = (self.0.store.targets().await?, self.targets());
+        let was = |name: &Name| before.get(name).filter(|row| row.removed_at.is_none());
+        let gone = before.values().filter(|row| row.removed_at.is_none()).map(|row| &row.target.name);
+        let added: Vec<Name> = now.keys().filter(|name| was(name).is_none()).cloned().collect();
+        let is_changed = |target: &&Arc<Target>| was(&target.name).is_some_and(|row| row.target != ***target);
+        let changed: Vec<Name> = now.values().filter(is_changed).map(|target| target.name.clone()).collect();
+        let removed: Vec<Name> = gone.filter(|name| !now.contains_key(*name)).cloned().collect();
+        if added.is_empty() && changed.is_empty() && removed.is_empty() {
+            return Ok(());
+        }
+        let at = self.now();
+        let change = Change::Targets { targets: now.values().map(|target| Target::clone(target)).collect(), at };
+        let moved = [("added", added), ("changed", changed), ("removed", removed)];
+        let recorded = self.record(|journal| journal.targets(&moved, &change, at)).await?;
+        self.0.store.apply(&change, recorded.index()).await?;
         Ok(())
     }
 

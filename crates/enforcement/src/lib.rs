@@ -20,4 +20,4 @@ pub use log::{LogError, Proven, ReadRecord};
 pub use problem::Problem;
 pub use session::{HeldNotice, News, Session, Settlement};
 pub use settle::{GivenVerdict, SettleError};
-pub use store::{FoundRecord, Proposal as StoredProposal, RecordFilter, ReviewRow, StoreError};
+pub use store::{FoundRecord, Proposal as StoredProposal, RecordFilter, ReviewRow, StoreError, TargetRow};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Digest, GroupName, Name, Principal, PrincipalId, PrincipalKind, ReviewId, Run, RunId, Timestamp};
+use model::{Digest, GroupName, Name, Principal, PrincipalId, PrincipalKind, ReviewId, Run, RunId, Target, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{Phase, Review, ReviewState};
@@ -52,6 +52,13 @@ pub enum Change {
     Directory {
         /// How.
         directory: DirectoryChange,
+    },
+    /// The configured targets became these; those that are not among them are no longer configured.
+    Targets {
+        /// All of them.
+        targets: Vec<Target>,
+        /// When.
+        at: Timestamp,
     },
 }
 

@@ -2,8 +2,8 @@
 
 use audit::{Entry, Kind, Leaf, RecordName, SaltSource, Unwritable};
 use model::{
-    Decision, Digest, Explained, Outcome, PresenterId, PrincipalId, ReviewId, RunId, SessionId, Standing, Statement,
-    Target, Timestamp, Verb, Verdict,
+    Decision, Digest, Explained, Name, Outcome, PresenterId, PrincipalId, ReviewId, RunId, SessionId, Standing,
+    Statement, Target, Timestamp, Verb, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -350,6 +350,21 @@ impl Journal {
         self.with_change(leaf, change)
     }
 
+    /// The configured targets changed: `moved` are those that came, changed or went, by what became of each.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub fn targets(
+        &mut self,
+        moved: &[(&'static str, Vec<Name>)],
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<Entry, Unwritable> {
+        let leaf = self.leaf(Kind::Targets, now);
+        let leaf = moved.iter().fold(leaf, |leaf, (how, names)| leaf.tokens(how, names.iter().take(TOKENS)));
+        self.with_change(leaf, change)
+    }
+
     fn of_review(&mut self, kind: Kind, review: ReviewId, now: Timestamp) -> Leaf {
         self.leaf(kind, now).token("review", review)
     }
@@ -369,7 +384,7 @@ fn verbs(statement: &Statement) -> impl Iterator<Item = Verb> {
     statement.operations.iter().map(|operation| operation.verb).take(TOKENS)
 }
 
-/// Verbs named in a leaf; the payload has all operations.
+/// Verbs, or targets, named in a leaf; the payload has all.
 const TOKENS: usize = 32;
 
 #[cfg(test)]

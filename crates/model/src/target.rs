@@ -12,7 +12,7 @@ use crate::{Canonical, DataClass, Digest, GroupName, Name};
 pub type Labels = BTreeMap<String, String>;
 
 /// One configured upstream.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Target {
     /// Unique in the gateway.
     pub name: Name,

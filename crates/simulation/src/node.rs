@@ -335,7 +335,7 @@ fn review_of(change: &Change) -> Option<ReviewId> {
         Change::OpenReview { review } => Some(review.case.id),
         Change::AdvanceReview { id, .. } => Some(*id),
         Change::ReleaseRun { review, .. } => Some(*review),
-        Change::EndRun { .. } | Change::Directory { .. } => None,
+        Change::EndRun { .. } | Change::Directory { .. } | Change::Targets { .. } => None,
     }
 }
 
@@ -346,6 +346,7 @@ pub(crate) fn brief(change: &Change) -> String {
         Change::AdvanceReview { id, state } => format!("advance {id} to {} {:?}", state.version, state.phase),
         Change::ReleaseRun { run, review, .. } => format!("release {run} of {review}"),
         Change::EndRun { run, end, .. } => format!("end {run} {end}"),
+        Change::Targets { targets, .. } => format!("{} targets", targets.len()),
         Change::Directory { directory } => format!("directory {directory:?}"),
     }
 }

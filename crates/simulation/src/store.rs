@@ -73,6 +73,8 @@ impl Store {
                 None => false,
             },
             Change::Directory { directory } => self.apply_directory(directory),
+            // The simulation has one target, and it never changes.
+            Change::Targets { .. } => false,
         };
         if applied {
             self.named = self.named.max(record + 1);

@@ -6,13 +6,14 @@ mod directory;
 mod proposals;
 mod reviews;
 mod search;
+mod targets;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gate::{Applied, Change, DirectoryChange};
+use gate::{Applied, Change};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
@@ -22,6 +23,7 @@ pub use proposals::Proposal;
 use reviews::Expected;
 pub use reviews::{ReviewRow, RunRow};
 pub use search::{FoundRecord, RecordFilter, SearchIndex};
+pub use targets::TargetRow;
 
 /// The store of one node.
 #[derive(Debug, Clone)]
@@ -113,9 +115,9 @@ impl Store {
             }
             Change::ReleaseRun { .. } => reviews::release(&self.write, change, record).await,
             Change::EndRun { run, end, at, detail } => reviews::end_run(&self.write, *run, *end, *at, detail).await,
-            Change::Directory { directory } => {
+            Change::Directory { .. } | Change::Targets { .. } => {
                 let mut connection = self.write.acquire().await?;
-                let applied = change_directory(&mut connection, directory, record).await;
+                let applied = change_whole(&mut connection, change, record).await;
                 if applied.is_err() {
                     // A full disk makes SQLite end the transaction, and sqlx would not know: another connection takes its
                     // place.
@@ -167,7 +169,7 @@ impl Store {
     pub async fn names_records_below(&self) -> Result<u64, StoreError> {
         let highest: i64 = sqlx::query_scalar(
             "SELECT max(coalesce((SELECT max(record) FROM principals), -1), coalesce((SELECT max(record) FROM reviews), -1),
-                        coalesce((SELECT max(record) FROM runs), -1)) + 1",
+                        coalesce((SELECT max(record) FROM runs), -1), coalesce((SELECT max(record) FROM targets), -1)) + 1",
         )
         .fetch_one(&self.read)
         .await?;
@@ -228,21 +230,27 @@ fn migrations() -> Migrator {
     let added_by = include_str!("../migrations/sqlite/0002_added_by.sql").into_sql_str();
     let fewer_steps = include_str!("../migrations/sqlite/0003_fewer_steps.sql").into_sql_str();
     let grants = include_str!("../migrations/sqlite/0004_grants.sql").into_sql_str();
+    let targets = include_str!("../migrations/sqlite/0005_targets.sql").into_sql_str();
     Migrator::with_migrations(vec![
         Migration::new(1, "spine".into(), MigrationType::Simple, spine, false),
         Migration::new(2, "added_by".into(), MigrationType::Simple, added_by, false),
         Migration::new(3, "fewer steps".into(), MigrationType::Simple, fewer_steps, false),
         Migration::new(4, "grants".into(), MigrationType::Simple, grants, false),
+        Migration::new(5, "targets".into(), MigrationType::Simple, targets, false),
     ])
 }
 
-async fn change_directory(
-    connection: &mut SqliteConnection,
-    change: &DirectoryChange,
-    record: i64,
-) -> Result<Applied, StoreError> {
+/// A change of several rows, in a transaction.
+async fn change_whole(connection: &mut SqliteConnection, change: &Change, record: i64) -> Result<Applied, StoreError> {
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let applied = directory::change(&mut tx, change, record).await?;
+    let applied = match change {
+        Change::Directory { directory } => directory::change(&mut tx, directory, record).await?,
+        Change::Targets { targets, at } => targets::change(&mut tx, (targets, *at), record).await?,
+        Change::OpenReview { .. }
+        | Change::AdvanceReview { .. }
+        | Change::ReleaseRun { .. }
+        | Change::EndRun { .. } => return Err(StoreError::Corrupt("not a change of several rows".to_owned())),
+    };
     tx.commit().await?;
     Ok(applied)
 }

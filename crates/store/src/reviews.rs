@@ -112,25 +112,31 @@ async fn keep_grant(write: &SqlitePool, id: ReviewId, state: &ReviewState) -> Re
     Ok(())
 }
 
-/// Keeps a run that was released. Two statements, the first of which mostly changes nothing; repeated, they do no harm.
+/// Keeps a run that was released: one statement where the store has the claim, as it mostly has. Repeated, it does no harm.
 pub(crate) async fn release(write: &SqlitePool, change: &Change, record: i64) -> Result<Applied, StoreError> {
     let Change::ReleaseRun { run, review, state, digest, at } = change else {
         return Err(StoreError::Corrupt("not a release".to_owned()));
     };
-    // A store restored from before the claim learns here that the approval is spent.
-    swap(write, *review, Expected::Older(state), record).await?;
-    let inserted = sqlx::query(
-        "INSERT INTO runs (id, review, digest, state, released_at, record) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(run.to_string())
-    .bind(review.to_string())
-    .bind(digest.to_string())
-    .bind(Run::Released.as_str())
-    .bind(number(at.as_millis()))
-    .bind(record)
-    .execute(write)
-    .await?;
+    let insert = || {
+        sqlx::query(
+            "INSERT INTO runs (id, review, digest, state, released_at, record)
+             SELECT $1, id, $3, $4, $5, $6 FROM reviews WHERE id = $2 AND version >= $7 ON CONFLICT DO NOTHING",
+        )
+        .bind(run.to_string())
+        .bind(review.to_string())
+        .bind(digest.to_string())
+        .bind(Run::Released.as_str())
+        .bind(number(at.as_millis()))
+        .bind(record)
+        .bind(number(state.version))
+        .execute(write)
+    };
+    let mut inserted = insert().await?;
+    if inserted.rows_affected() == 0 && swap(write, *review, Expected::Older(state), record).await? == Applied::Applied
+    {
+        // A store restored from before the claim learned here that the approval is spent.
+        inserted = insert().await?;
+    }
     Ok(if inserted.rows_affected() == 1 { Applied::Applied } else { Applied::Lost })
 }
 

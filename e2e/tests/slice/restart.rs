@@ -273,6 +273,47 @@ async fn a_changed_target_or_a_tighter_policy_is_not_served_by_an_old_approval()
     gateway.shopkeeper().propose("shop", "SELECT 1").await.ok();
 }
 
+/// The names in the records of targets, by what became of them.
+fn moved(log: &e2e::log::LogFolder) -> Vec<Value> {
+    let of = |record: &e2e::log::Record| {
+        json!(["added", "changed", "removed"].map(|how| record.leaf.get(how).cloned().unwrap_or(json!([]))))
+    };
+    log.of_kind("targets").iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn targets_that_change_over_a_restart_are_on_record_and_shown() {
+    let gateway = Gateway::open().await;
+    let log = gateway.site.log();
+    let before = moved(&log).len();
+    let gateway = gateway.restarted().await;
+    assert_eq!(moved(&log).len(), before, "nothing changed, and nothing is told");
+    let site = gateway.stop().await;
+    let config = site.read("countersign.toml");
+    let sandbox = config.find("[[target]]\nname = \"sandbox\"").expect("the sandbox is a target");
+    let kept = config[..sandbox].replace("environment = \"production\"", "environment = \"frozen\"");
+    site.write("countersign.toml", &kept);
+    let gateway = site.serve().await;
+    assert_eq!(moved(&log).last(), Some(&json!([[], ["shop"], ["sandbox"]])));
+    let shown = async |gateway: &Gateway| gateway.person("grace").get("/api/v1/targets").await.ok()["items"].clone();
+    let before = shown(&gateway).await;
+    let [ref itself, ref sandbox, ref shop] = before.as_array().expect("a list")[..] else { panic!("{before}") };
+    assert_eq!((&itself["name"], &itself["removed_at"]), (&json!("countersign"), &Value::Null));
+    assert_eq!((&shop["labels"]["environment"], &shop["removed_at"]), (&json!("frozen"), &Value::Null));
+    assert_eq!((&sandbox["name"], sandbox["removed_at"].is_string()), (&json!("sandbox"), true));
+    // The log is the truth: a store made anew shows the same.
+    let site = gateway.stop().await;
+    site.delete_store();
+    let gateway = site.serve().await;
+    assert_eq!(shown(&gateway).await, before);
+    let site = gateway.stop().await;
+    site.write("countersign.toml", &config);
+    let gateway = site.serve().await;
+    assert_eq!(moved(&log).last(), Some(&json!([["sandbox"], ["shop"], []])));
+    assert!(shown(&gateway).await.as_array().expect("a list").iter().all(|target| target["removed_at"].is_null()));
+    assert_eq!(gateway.site.verify(&[]).await.ok().json()["findings"], json!([]));
+}
+
 /// Many callers and reviewers at once; then the store is thrown away. The log is the truth: what it gives again is what
 /// was served.
 #[tokio::test]
