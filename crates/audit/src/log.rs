@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::frame::{FRAME_HEADER, Frame};
 use crate::{Entry, RecordName};
@@ -50,7 +49,7 @@ impl Inlet {
             self.marks.backlog.fetch_sub(length, Ordering::AcqRel);
             return Err(Unwritable::Behind);
         }
-        let index = self.marks.next.fetch_add(1, Ordering::AcqRel);
+        let index = self.marks.next.fetch_add(1, Ordering::SeqCst);
         // INVARIANT: between taking the index and sending nothing can fail but the writer's end.
         self.queue.send((index, frame)).map_err(|_| Unwritable::Stopped)?;
         Ok(Staged { index, name: entry.name, marks: Arc::clone(&self.marks) })
@@ -201,21 +200,6 @@ pub struct Batch {
 }
 
 impl Log {
-    /// Blocks until a record was staged, every inlet is gone (`false`), or `limit` passed.
-    pub fn wait(&mut self, limit: Duration) -> bool {
-        if self.early.contains_key(&self.next) {
-            return true;
-        }
-        match self.queue.recv_timeout(limit) {
-            Ok((index, frame)) => {
-                self.early.insert(index, frame);
-                true
-            }
-            Err(RecvTimeoutError::Timeout) => true,
-            Err(RecvTimeoutError::Disconnected) => false,
-        }
-    }
-
     /// All that is staged in unbroken order, up to the batch limit.
     pub fn poll_batch(&mut self) -> Option<Batch> {
         let mut bytes = Vec::new();
@@ -262,6 +246,12 @@ impl Syncs {
     #[must_use]
     pub fn written(&self) -> u64 {
         self.marks.written.load(Ordering::Acquire)
+    }
+
+    /// Records that have, or are about to have, their place.
+    #[must_use]
+    pub fn staged(&self) -> u64 {
+        self.marks.next.load(Ordering::SeqCst)
     }
 
     /// Durable records.

@@ -300,7 +300,8 @@ async fn principals(
     Ok(Json(Page { items, next: None }).into_response())
 }
 
-/// Searches the log's leaves, newest first.
+/// Searches the log's leaves, newest first. It looks at half a million records at a time: while there is a `next`, more
+/// may be found by it, even if nothing was found before.
 #[utoipa::path(get, path = "/api/v1/records", tag = "records", responses((status = 200, body = [RecordView])), params(
     ("kind" = Option<String>, Query, description = "such as `verdict`"),
     ("names" = Option<String>, Query, description = "an id of a principal, review, run or session, or a target's name"),
@@ -314,10 +315,9 @@ async fn records(
 ) -> Result<Response, Problem> {
     let limit = query.limit.unwrap_or(PAGE).clamp(1, 500);
     let filter = RecordFilter { kind: query.kind, names: query.names, before: query.before, limit };
-    let found = console.enforcement.search().find(&filter).await.map_err(Problem::unavailable)?;
-    let full = found.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = found.last().filter(|_| full).map(|last| last.index.to_string());
-    let items: Vec<RecordView> = found.into_iter().map(RecordView::from).collect();
+    let found = console.enforcement.search(&filter).await.map_err(Problem::unavailable)?;
+    let next = found.next.map(|below| below.to_string());
+    let items: Vec<RecordView> = found.records.iter().map(RecordView::from).collect();
     Ok(Json(Page { items, next }).into_response())
 }
 

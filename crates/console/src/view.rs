@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use enforcement::{FoundRecord, Proven, ReviewRow, TargetRow};
+use enforcement::{Proven, ReadRecord, ReviewRow, TargetRow};
 use gate::{Phase, Review};
 use model::{
     DataClass, Format, GroupName, Labels, Name, Parameter, PrincipalId, Run, Standing, Visible, contains_hidden,
@@ -256,9 +256,9 @@ impl From<TargetRow> for TargetView {
     }
 }
 
-impl From<FoundRecord> for RecordView {
-    fn from(found: FoundRecord) -> Self {
-        let leaf = serde_json::from_str(&found.leaf).unwrap_or(Value::Null);
+impl From<&ReadRecord> for RecordView {
+    fn from(found: &ReadRecord) -> Self {
+        let leaf = serde_json::from_slice(&found.leaf).unwrap_or(Value::Null);
         Self { index: found.index, leaf, proof: Vec::new(), checkpoint: None }
     }
 }

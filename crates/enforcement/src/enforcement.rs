@@ -318,12 +318,6 @@ impl Enforcement {
         self.0.store.update_proposal(id, review, ended).await
     }
 
-    /// The search index.
-    #[must_use]
-    pub fn search(&self) -> &SearchIndex {
-        &self.0.search
-    }
-
     /// What happens from now on.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {
@@ -408,7 +402,7 @@ impl Enforcement {
 
     /// Stages a record; the number of one that the log does not take is given again.
     pub(crate) fn stage_of(&self, journal: &mut Journal, entry: &Entry) -> Result<Staged, Unwritable> {
-        self.0.recorder.inlet().stage(entry).inspect_err(|_| journal.take_back(entry.name))
+        self.0.recorder.stage(entry).inspect_err(|_| journal.take_back(entry.name))
     }
 
     /// Everything a passage may ask to read afresh.

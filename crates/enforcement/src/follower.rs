@@ -123,4 +123,4 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Records are indexed in batches no closer than this.
 const SOON: Duration = Duration::from_millis(50);
 /// Records indexed at a time.
-const BATCH: u64 = 500;
+const BATCH: u64 = 4_096;

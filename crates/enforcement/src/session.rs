@@ -96,16 +96,16 @@ impl Enforcement {
         let seed = identity::random().map_err(|error| unavailable(error.to_string()))?;
         let id = SessionId::from_random(identity::random().map_err(|error| unavailable(error.to_string()))?);
         let mut passage = Passage::new(Journal::new(id, seed), self.0.id, fresh);
-        let inlet = self.0.recorder.inlet();
+        let recorder = &self.0.recorder;
         match passage.open_session(door, self.now()) {
             Ok(entry) => {
-                let staged = entry.and_then(|entry| inlet.stage(&entry));
+                let staged = entry.and_then(|entry| recorder.stage(&entry));
                 let _place = staged.map_err(|error| unavailable(error.to_string()))?;
             }
             Err(refused) => {
-                let staged = refused.entry.and_then(|entry| inlet.stage(&entry));
+                let staged = refused.entry.and_then(|entry| recorder.stage(&entry));
                 let staged = staged.map_err(|error| unavailable(error.to_string()))?;
-                self.0.recorder.written(staged).await.map_err(|error| unavailable(error.to_string()))?;
+                recorder.written(staged).await.map_err(|error| unavailable(error.to_string()))?;
                 return Err(refused.refusal);
             }
         }
@@ -212,20 +212,8 @@ impl Session {
     /// # Errors
     /// If it never will be: then nothing of the answer may leave.
     pub async fn open<T>(&self, sealed: Sealed<T>) -> Result<T, Refusal> {
-        let recorder = &self.enforcement.0.recorder;
-        let mut sealed = match sealed.open() {
-            Ok(answer) => return Ok(answer),
-            Err(sealed) => sealed,
-        };
-        let mut moved = recorder.watch();
-        loop {
-            moved.mark_unchanged();
-            match sealed.open() {
-                Ok(answer) => return Ok(answer),
-                Err(again) => sealed = again,
-            }
-            recorder.next(&mut moved).await.map_err(|error| Refusal::unavailable(&error.to_string()))?;
-        }
+        let opened = self.enforcement.0.recorder.when_written(sealed, Sealed::open).await;
+        opened.map_err(|error| Refusal::unavailable(&error.to_string()))
     }
 
     /// The run of an action ended. A plain read that went well is only counted; everything else is recorded.
@@ -361,7 +349,7 @@ impl Session {
     async fn stage(&mut self, entry: &audit::Entry, need: Need) -> Result<audit::Staged, String> {
         self.settle_alone().await?;
         let flight = (need == Need::Recorded && self.flight.is_none()).then(|| self.enforcement.take_off());
-        let staged = self.enforcement.0.recorder.inlet().stage(entry);
+        let staged = self.enforcement.0.recorder.stage(entry);
         match flight {
             Some(flight) if staged.is_err() => flight.land(),
             Some(flight) => self.flight = Some(flight),
@@ -423,7 +411,7 @@ impl Drop for Session {
             ("masked-cells", self.counts.masked),
         ];
         let entry = self.passage.journal().session_ended(&counts, self.enforcement.now());
-        if let Err(error) = entry.and_then(|entry| self.enforcement.0.recorder.inlet().stage(&entry)) {
+        if let Err(error) = entry.and_then(|entry| self.enforcement.0.recorder.stage(&entry)) {
             tracing::warn!(%error, session = %self.id, "the end of a session could not be recorded");
         }
     }

@@ -1,44 +1,104 @@
-//! The log's one writer and one syncer, each a thread. Sessions stage; the writer appends whole batches; the syncer makes
-//! them durable, at once when somebody waits, else within 10 ms. Both tell the watermarks, and nobody else does.
+//! The log's one pen and its one syncer. Sessions stage records without a lock; whoever first needs to know that its own
+//! is written takes the pen and appends all that is staged, in one batch. The syncer, a thread, makes it durable: at once
+//! when somebody waits, else within 10 ms. Both tell their watermark, and nobody else does.
+//!
+//! Writing goes to the page cache. Where the kernel makes a writer wait, nothing could run without its record anyway.
 
 use std::fs::File;
 use std::io::Write as _;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use audit::{Inlet, Log, Recorded, Staged, Syncs, Unwritable, Written};
+use audit::{Entry, Inlet, Log, Recorded, Staged, Syncs, Unwritable, Written};
 use tokio::sync::watch;
 
-/// The sessions' side of the log: stage a record, wait for its proof.
+/// The sessions' side of the log: stage a record, wait for its proof. When the last of its clones goes, the syncer makes
+/// durable what was staged, and ends.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     inlet: Inlet,
-    moved: watch::Receiver<u64>,
-    sync: Arc<SyncNeed>,
+    desk: Arc<Desk>,
+    _ends_the_syncer: Arc<Farewell>,
+}
+
+/// What sessions and syncer share.
+#[derive(Debug)]
+struct Desk {
+    pen: Mutex<Pen>,
+    need: SyncNeed,
+    written: watch::Sender<()>,
+    synced: watch::Sender<()>,
+}
+
+/// Who holds it appends to the log's file.
+#[derive(Debug)]
+struct Pen {
+    file: File,
+    length: u64,
+    log: Log,
+    /// The log's lock lives as long as its pen.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Farewell(Arc<Desk>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.need.finish();
+    }
 }
 
 impl Recorder {
+    /// The watermarks.
     pub(crate) const fn inlet(&self) -> &Inlet {
         &self.inlet
     }
 
+    /// Gives a record its place.
+    ///
+    /// # Errors
+    /// If the log takes none.
+    pub(crate) fn stage(&self, entry: &Entry) -> Result<Staged, Unwritable> {
+        let staged = self.inlet.stage(entry)?;
+        self.desk.need.staged();
+        Ok(staged)
+    }
+
     /// Waits until the record reached the kernel.
-    pub(crate) async fn written(&self, mut staged: Staged) -> Result<Written, Unwritable> {
-        let mut moved = self.moved.clone();
+    pub(crate) async fn written(&self, staged: Staged) -> Result<Written, Unwritable> {
+        self.when_written(staged, Staged::written).await
+    }
+
+    /// Waits until `open`, which gives back what it does not open, opens `sealed`: it needs a record that is staged to be
+    /// written.
+    pub(crate) async fn when_written<S, T>(
+        &self,
+        mut sealed: S,
+        open: impl Fn(S) -> Result<T, S>,
+    ) -> Result<T, Unwritable> {
+        let mut moved = None;
         loop {
-            moved.mark_unchanged();
-            match staged.written() {
-                Ok(written) => return Ok(written),
-                Err(again) => staged = again,
+            match open(sealed) {
+                Ok(opened) => return Ok(opened),
+                Err(again) => sealed = again,
             }
-            self.next(&mut moved).await?;
+            if self.desk.write_if_free() {
+                continue;
+            }
+            match &mut moved {
+                // Whatever is written from here on is noticed; what was before is looked at once more.
+                None => moved = Some(self.desk.written.subscribe()),
+                Some(moved) => self.next(moved).await?,
+            }
         }
     }
 
     /// Waits until the record is durable.
     pub(crate) async fn recorded(&self, mut staged: Staged) -> Result<Recorded, Unwritable> {
-        let mut moved = self.moved.clone();
-        self.sync.want(staged.index());
+        let mut moved = self.desk.synced.subscribe();
+        self.desk.need.want(staged.index());
         loop {
             moved.mark_unchanged();
             match staged.recorded() {
@@ -50,85 +110,94 @@ impl Recorder {
     }
 
     /// Waits until a watermark moves or the log stops.
-    pub(crate) async fn next(&self, moved: &mut watch::Receiver<u64>) -> Result<(), Unwritable> {
+    pub(crate) async fn next(&self, moved: &mut watch::Receiver<()>) -> Result<(), Unwritable> {
         if self.inlet.is_stopped() {
             return Err(Unwritable::Stopped);
         }
         moved.changed().await.map_err(|_| Unwritable::Stopped)
     }
 
-    /// A receiver that changes whenever a watermark moves.
-    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
-        self.moved.clone()
+    /// A receiver that changes whenever more is durable.
+    pub(crate) fn watch(&self) -> watch::Receiver<()> {
+        self.desk.synced.subscribe()
     }
 }
 
-/// Starts the threads over the log's file, which holds `size` records in `length` bytes.
+/// Opens the desk over the log's file, which holds `size` records in `length` bytes, and starts the syncer.
 pub(crate) fn start(file: File, size: u64, length: u64, lock: File) -> std::io::Result<Recorder> {
     let (inlet, log, syncs) = audit::open(size);
-    let (tell, moved) = watch::channel(0);
-    let tell = Arc::new(tell);
-    let need = Arc::new(SyncNeed::default());
-    let syncer = Syncer { file: file.try_clone()?, syncs, need: Arc::clone(&need), tell: Arc::clone(&tell) };
-    let writer = Writer { file, length, log, need: Arc::clone(&need), tell, _lock: lock };
-    std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run())?;
+    let to_sync = file.try_clone()?;
+    let desk = Arc::new(Desk {
+        pen: Mutex::new(Pen { file, length, log, _lock: lock }),
+        need: SyncNeed::default(),
+        written: watch::channel(()).0,
+        synced: watch::channel(()).0,
+    });
+    let syncer = Syncer { file: to_sync, syncs, desk: Arc::clone(&desk) };
     std::thread::Builder::new().name("log-syncer".to_owned()).spawn(move || syncer.run())?;
-    Ok(Recorder { inlet, moved, sync: need })
+    Ok(Recorder { inlet, _ends_the_syncer: Arc::new(Farewell(Arc::clone(&desk))), desk })
 }
 
-struct Writer {
-    file: File,
-    length: u64,
-    log: Log,
-    need: Arc<SyncNeed>,
-    tell: Arc<watch::Sender<u64>>,
-    /// The log's lock lives as long as its writer.
-    _lock: File,
-}
-
-impl Writer {
-    fn run(mut self) {
-        while self.log.wait(Duration::from_secs(60)) {
-            while let Some(batch) = self.log.poll_batch() {
-                if let Err(error) = self.file.write_all(&batch.bytes) {
-                    tracing::error!(%error, "the audit log cannot be written: nothing runs until the gateway is restarted");
-                    // What was written of the batch is no record; a start would cut it too.
-                    if let Err(error) = self.file.set_len(self.length) {
-                        tracing::error!(%error, "the torn end of the audit log could not be cut");
-                    }
-                    self.log.handle_failed();
-                    self.tell.send_modify(|moves| *moves += 1);
-                    return self.need.finish();
-                }
-                self.length += u64::try_from(batch.bytes.len()).unwrap_or(0);
-                self.log.handle_written(&batch);
-                self.tell.send_modify(|moves| *moves += 1);
-                self.need.wrote(batch.end);
-            }
+impl Desk {
+    /// Writes what is staged, unless somebody else is writing; tells whether anything was written.
+    fn write_if_free(&self) -> bool {
+        match self.pen.try_lock() {
+            Ok(mut pen) => self.write(&mut pen),
+            Err(TryLockError::Poisoned(poisoned)) => self.write(&mut poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => false,
         }
-        self.need.finish();
+    }
+
+    /// Writes what is staged, in as many batches as it takes; tells whether anything was written.
+    fn write(&self, pen: &mut Pen) -> bool {
+        let mut wrote = false;
+        while let Some(batch) = pen.log.poll_batch() {
+            if let Err(error) = pen.file.write_all(&batch.bytes) {
+                tracing::error!(%error, "the audit log cannot be written: nothing runs until the gateway is restarted");
+                // What was written of the batch is no record; a start would cut it too.
+                if let Err(error) = pen.file.set_len(pen.length) {
+                    tracing::error!(%error, "the torn end of the audit log could not be cut");
+                }
+                pen.log.handle_failed();
+                self.synced.send_replace(());
+                self.need.finish();
+                self.written.send_replace(());
+                return false;
+            }
+            pen.length += u64::try_from(batch.bytes.len()).unwrap_or(0);
+            pen.log.handle_written(&batch);
+            wrote = true;
+        }
+        if wrote {
+            self.written.send_replace(());
+        }
+        wrote
     }
 }
 
 struct Syncer {
     file: File,
     syncs: Syncs,
-    need: Arc<SyncNeed>,
-    tell: Arc<watch::Sender<u64>>,
+    desk: Arc<Desk>,
 }
 
 impl Syncer {
     fn run(self) {
-        while self.need.wait(self.syncs.synced()) {
+        while self.desk.need.wait(|| self.syncs.staged() > self.syncs.synced(), self.syncs.synced()) {
+            self.desk.write(&mut self.desk.pen.lock().unwrap_or_else(PoisonError::into_inner));
             let written = self.syncs.written();
+            if written == self.syncs.synced() {
+                continue;
+            }
             if let Err(error) = self.file.sync_data() {
                 tracing::error!(%error, "the audit log cannot be made durable: nothing runs until the gateway is restarted");
                 self.syncs.handle_failed();
-                self.tell.send_modify(|moves| *moves += 1);
+                self.desk.written.send_replace(());
+                self.desk.synced.send_replace(());
                 return;
             }
             self.syncs.handle_synced(written);
-            self.tell.send_modify(|moves| *moves += 1);
+            self.desk.synced.send_replace(());
         }
     }
 }
@@ -136,13 +205,14 @@ impl Syncer {
 /// What the syncer sleeps on. It is woken for what it has to do and for nothing else.
 #[derive(Debug, Default)]
 struct SyncNeed {
+    /// The syncer sleeps until something is staged.
+    idle: AtomicBool,
     state: Mutex<Wanted>,
     moved: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Wanted {
-    written: u64,
     /// Somebody waits for records below this.
     urgent: u64,
     /// As of the syncer's last look.
@@ -151,6 +221,14 @@ struct Wanted {
 }
 
 impl SyncNeed {
+    /// Something was staged: sessions pass here with each record, and only the first after a rest takes the lock.
+    fn staged(&self) {
+        if self.idle.swap(false, Ordering::SeqCst) {
+            drop(self.lock());
+            self.moved.notify_one();
+        }
+    }
+
     fn want(&self, index: u64) {
         let mut wanted = self.lock();
         let was_urgent = wanted.urgent > wanted.synced;
@@ -160,30 +238,30 @@ impl SyncNeed {
         }
     }
 
-    fn wrote(&self, end: u64) {
-        let mut wanted = self.lock();
-        let was_behind = wanted.written > wanted.synced;
-        wanted.written = end;
-        if !was_behind {
-            self.moved.notify_one();
-        }
-    }
-
     fn finish(&self) {
         self.lock().finished = true;
         self.moved.notify_one();
     }
 
-    /// Blocks until a sync is due; `false` if there is nothing left to sync, ever.
-    fn wait(&self, synced: u64) -> bool {
+    /// Blocks until a sync is due; `false` if there is nothing left to sync, ever. `is_behind` tells whether something is
+    /// staged that is not durable.
+    fn wait(&self, is_behind: impl Fn() -> bool, synced: u64) -> bool {
         let mut wanted = self.lock();
         wanted.synced = synced;
-        let idle = |wanted: &mut Wanted| wanted.written <= synced && !wanted.finished;
-        let wanted = self.moved.wait_while(wanted, idle).unwrap_or_else(PoisonError::into_inner);
+        while !wanted.finished {
+            // Told before the look: what is staged behind it finds the syncer idle, and wakes it.
+            self.idle.store(true, Ordering::SeqCst);
+            if is_behind() {
+                break;
+            }
+            wanted = self.moved.wait(wanted).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.idle.store(false, Ordering::SeqCst);
         // However much is written meanwhile: what was first written is not kept waiting longer.
         let lazy = |wanted: &mut Wanted| wanted.urgent <= synced && !wanted.finished;
         let (wanted, _) = self.moved.wait_timeout_while(wanted, LAZY, lazy).unwrap_or_else(PoisonError::into_inner);
-        wanted.written > synced
+        drop(wanted);
+        is_behind()
     }
 
     fn lock(&self) -> MutexGuard<'_, Wanted> {
@@ -196,27 +274,27 @@ const LAZY: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::AtomicU64;
 
     use super::*;
 
     #[test]
-    fn a_sync_is_due_however_fast_writes_go_on() {
-        let need = SyncNeed::default();
-        let done = AtomicBool::new(false);
+    fn a_sync_is_due_however_fast_records_come() {
+        let (need, staged, done) = (SyncNeed::default(), AtomicU64::new(0), AtomicBool::new(false));
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                let all = (1..).take(WRITES).take_while(|end| {
-                    need.wrote(*end);
+                let all = (1..).take(RECORDS).take_while(|end| {
+                    staged.store(*end, Ordering::SeqCst);
+                    need.staged();
                     std::thread::sleep(LAZY / 50);
                     !done.load(Ordering::Acquire)
                 });
                 all.count()
             });
-            assert!(need.wait(0));
+            assert!(need.wait(|| staged.load(Ordering::SeqCst) > 0, 0));
             done.store(true, Ordering::Release);
-            let writes = writer.join().unwrap();
-            assert!(writes < WRITES / 10, "{writes} writes kept it waiting");
+            let records = writer.join().unwrap();
+            assert!(records < RECORDS / 10, "{records} records kept it waiting");
         });
     }
 
@@ -224,11 +302,58 @@ mod tests {
     fn who_waits_is_not_kept_waiting_and_the_end_is_told() {
         let need = SyncNeed::default();
         need.want(0);
-        need.wrote(1);
-        assert!(need.wait(0));
+        assert!(need.wait(|| true, 0));
         need.finish();
-        assert!(!need.wait(1));
+        assert!(!need.wait(|| false, 1));
     }
 
-    const WRITES: usize = 5_000;
+    fn opened(folder: &std::path::Path) -> Recorder {
+        let open = |name: &str| File::options().append(true).read(true).create(true).open(folder.join(name)).unwrap();
+        start(open("records"), 0, 0, open("lock")).unwrap()
+    }
+
+    fn entry(sequence: u64) -> Entry {
+        let session = model::SessionId::from_random([1; 16]);
+        Entry { name: audit::RecordName { session, sequence }, leaf: vec![b'x'; 40], payload: Vec::new() }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn of_many_sessions_each_gets_its_proofs_whoever_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = opened(folder.path());
+        let mut sessions = tokio::task::JoinSet::new();
+        for number in 0..16 {
+            let recorder = recorder.clone();
+            sessions.spawn(async move {
+                for at in 0..200 {
+                    let staged = recorder.stage(&entry(at)).unwrap();
+                    let index = staged.index();
+                    if (number + at) % 7 == 0 {
+                        assert_eq!(recorder.recorded(staged).await.unwrap().index(), index);
+                    } else {
+                        assert_eq!(recorder.written(staged).await.unwrap().index(), index);
+                    }
+                }
+            });
+        }
+        sessions.join_all().await;
+        assert_eq!(recorder.inlet().written(), 16 * 200);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_durable_soon_and_after_the_last_recorder_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = opened(folder.path());
+        let mut synced = recorder.watch();
+        let _place = recorder.stage(&entry(0)).unwrap();
+        synced.changed().await.unwrap();
+        assert_eq!(recorder.inlet().synced(), 1);
+        let inlet = recorder.inlet().clone();
+        let _place = recorder.stage(&entry(1)).unwrap();
+        drop(recorder);
+        while synced.changed().await.is_ok() {}
+        assert_eq!(inlet.synced(), 2);
+    }
+
+    const RECORDS: usize = 5_000;
 }

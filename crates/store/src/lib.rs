@@ -22,7 +22,7 @@ pub use directory::Credential;
 pub use proposals::Proposal;
 use reviews::Expected;
 pub use reviews::{ReviewRow, RunRow};
-pub use search::{FoundRecord, RecordFilter, SearchIndex};
+pub use search::{BLOCK, RecordFilter, SearchIndex};
 pub use targets::TargetRow;
 
 /// The store of one node.

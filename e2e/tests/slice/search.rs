@@ -22,7 +22,7 @@ async fn an_index_that_fails_is_told_as_a_lag_and_holds_nobody_up() {
     until_indexed(&gateway).await;
     let before = metric(&gateway, INDEXED).await;
     assert_eq!(before, metric(&gateway, WRITTEN).await);
-    let refused = "CREATE TRIGGER fault BEFORE INSERT ON records BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    let refused = "CREATE TRIGGER fault BEFORE INSERT ON blocks BEGIN SELECT RAISE(ABORT, 'no room'); END";
     gateway.site.beside(INDEX, refused).await;
     for number in 0..WRITES {
         agent.propose("sandbox", &insert(&format!("unindexed {number}"))).await.ok();

@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{AsPerson, tell};
+use crate::client::Client;
 use crate::terminal::{self, GREEN, RED, paint, shown};
 
 /// Search, show and verify the audit log.
@@ -73,8 +74,7 @@ impl Audit {
                         query.push_str(&format!("&{name}={value}"));
                     }
                 }
-                let page = person.client()?.get(&query).await?;
-                tell(json, &page, listed);
+                tell(json, &search(&person.client()?, &query, limit).await?, listed);
             }
             Self::Show { index, key, person } => {
                 let key = read_key(&key)?;
@@ -193,6 +193,25 @@ fn told(report: &Report) -> String {
 }
 
 /// A search's records, one line each.
+/// Pages of a search until there are `limit` records or no more: a page may have fewer, for it looks at a bounded part of
+/// the log.
+async fn search(client: &Client, query: &str, limit: u32) -> anyhow::Result<Value> {
+    let limit = usize::try_from(limit)?;
+    let mut page = client.get(query).await?;
+    while page["items"].as_array().map_or(0, Vec::len) < limit
+        && let Some(next) = page["next"].as_str()
+    {
+        let mut more = client.get(&format!("{query}&before={next}")).await?;
+        let (found, next) = (more["items"].take(), more["next"].take());
+        if let (Some(all), Value::Array(found)) = (page["items"].as_array_mut(), found) {
+            all.extend(found);
+            all.truncate(limit);
+        }
+        page["next"] = next;
+    }
+    Ok(page)
+}
+
 pub(super) fn listed(page: &Value) -> String {
     let head = ["index", "time", "kind", "what"].map(str::to_owned);
     let items = page.get("items").and_then(Value::as_array);
