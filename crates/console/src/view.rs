@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use enforcement::{Proven, ReadRecord, ReviewRow, TargetRow};
 use gate::{Phase, Review};
 use model::{
-    DataClass, Format, GroupName, Labels, Name, Parameter, PrincipalId, Run, Standing, Visible, contains_hidden,
+    DataClass, Format, GroupName, Labels, Name, Operation, Parameter, PrincipalId, Run, Standing, Verb, Visible,
+    contains_hidden,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -205,9 +206,18 @@ pub(crate) fn whole(row: &ReviewRow, people: &BTreeMap<PrincipalId, Standing>) -
         lineage: action.actor.lineage.people().map(name).collect(),
         verdicts: row.review.state.verdicts.iter().map(verdict).collect(),
         policy: case.policy.to_string(),
-        not_bound: "code that the statement calls through views, triggers and functions, and the data it reads, may change before it runs",
+        not_bound: not_bound(&action.statement.operations),
     };
     ReviewView { whole: Some(whole), ..summary(row) }
+}
+
+/// What the approval does not hold still.
+fn not_bound(operations: &[Operation]) -> &'static str {
+    if operations.iter().any(|operation| operation.verb == Verb::SqlCopyIn) {
+        "the rows that the COPY brings; code that runs through triggers and functions, and the data that is there, may change before it runs"
+    } else {
+        "code that the statement calls through views, triggers and functions, and the data it reads, may change before it runs"
+    }
 }
 
 fn parameter(parameter: &Parameter) -> String {

@@ -4,6 +4,7 @@
 mod classifier;
 mod configured;
 mod copied;
+mod copy;
 mod drift;
 mod extended;
 mod faults;

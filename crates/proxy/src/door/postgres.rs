@@ -5,6 +5,7 @@ mod answers;
 mod cancel;
 mod client;
 mod conversation;
+mod copying;
 mod login;
 mod newcomers;
 mod reading;

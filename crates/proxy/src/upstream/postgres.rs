@@ -99,6 +99,8 @@ pub struct Connection {
     aside: Vec<Frame>,
     /// Settings as the server last reported them.
     pub settings: BTreeMap<String, String>,
+    /// The server takes the rows of a COPY.
+    copies_in: bool,
     /// Whether a reported setting changed since this was last taken away.
     pub settings_moved: bool,
     /// The transaction as of the last ReadyForQuery.
@@ -200,6 +202,54 @@ impl Connection {
         self.output.extend_from_slice(&rest.0);
     }
 
+    /// Whether the server takes the rows of a COPY now: it does behind a cleared one alone.
+    #[must_use]
+    pub const fn copies_in(&self) -> bool {
+        self.copies_in
+    }
+
+    /// Sends rows of a COPY, or their end, if the server takes them; else they are dropped, as it would.
+    pub fn send_copied(&mut self, frame: &Frame) {
+        if self.copies_in {
+            self.output.extend_from_slice(&frame.raw);
+            self.copies_in = frame.tag == b'd';
+        }
+    }
+
+    /// Ends a COPY whose rows will not come: nothing of it is kept.
+    ///
+    /// # Errors
+    /// If it cannot be said.
+    pub fn fail_copy(&mut self) -> Result<(), Failed> {
+        if std::mem::take(&mut self.copies_in) {
+            self.put(&Courtesy::CopyFail)?;
+        }
+        Ok(())
+    }
+
+    /// Whether more may be put behind what waits to be sent.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.output.len() < AHEAD
+    }
+
+    /// Waits for more bytes, or until what is to be sent has been. May be dropped and called again.
+    ///
+    /// # Errors
+    /// If the connection ends.
+    pub async fn fill_or_send(&mut self) -> io::Result<()> {
+        self.input.reserve(READ);
+        while !self.output.is_empty() || self.unflushed {
+            tokio::select! {
+                read = self.reader.read_buf(&mut self.input) => {
+                    return if read? == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) };
+                }
+                sent = send_some(&mut self.writer, &mut self.output) => self.unflushed = sent?,
+            }
+        }
+        Ok(())
+    }
+
     /// Waits for more bytes, and sends meanwhile what is to be sent. May be dropped and called again.
     ///
     /// # Errors
@@ -228,7 +278,7 @@ impl Connection {
             self.passing -= count;
             return Ok((count > 0).then(|| Piece::Part(self.input.split_to(count).freeze())));
         }
-        if let Some((b'D', Some(whole))) = protocol::postgres::head(&self.input)
+        if let Some((b'D' | b'd', Some(whole))) = protocol::postgres::head(&self.input)
             && whole > HELD
         {
             let count = whole.min(self.input.len());
@@ -238,7 +288,10 @@ impl Connection {
         let Some(frame) = take_frame_within(&mut self.input, |_| HELD)? else { return Ok(None) };
         match frame.tag {
             b'S' => self.note_setting(&frame),
+            b'G' => self.copies_in = true,
+            b'E' | b'C' => self.copies_in = false,
             b'Z' => {
+                self.copies_in = false;
                 self.pipeline = Underway::Nothing;
                 self.status = result::status(&frame).ok_or_else(|| Failed::Misbehaved("its state".to_owned()))?;
             }
@@ -363,5 +416,7 @@ pub const CONNECT: Duration = Duration::from_secs(10);
 const READ: usize = 16 << 10;
 /// Bytes of one message that is held whole; longer rows pass in parts, where nothing masks them.
 pub const HELD: usize = 16 << 20;
+/// Bytes that wait to be sent, beyond which no rows of a COPY are put behind them.
+const AHEAD: usize = 64 << 10;
 /// Messages kept aside while the gateway asks.
 const ASIDE: usize = 64;

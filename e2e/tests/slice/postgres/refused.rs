@@ -8,12 +8,7 @@ use e2e::shop::insert;
 use super::{open, refused, serve, session};
 
 /// Each is one statement that no rule of the starter set grants, or that the gateway does not carry.
-const REFUSED: [&str; 60] = [
-    "COPY orders TO STDOUT",
-    "COPY orders TO STDOUT (FORMAT binary)",
-    "COPY (SELECT id FROM orders) TO STDOUT",
-    "COPY effects FROM STDIN",
-    "COPY effects FROM STDIN WITH (FORMAT csv)",
+const REFUSED: [&str; 55] = [
     "COPY orders TO '/tmp/countersign-copied'",
     "COPY effects FROM '/etc/passwd'",
     "COPY orders TO PROGRAM 'cat >/dev/null'",
@@ -103,7 +98,7 @@ async fn the_data_of_a_refused_copy_goes_nowhere() {
     let (bank, gateway) = open().await;
     let mut wire = session(&gateway, "training").await;
     let data = [frame::message(b'd', b"smuggled\n"), frame::message(b'c', b"")].concat();
-    wire.exchange(&[frame::query("COPY effects FROM STDIN"), data.clone()].concat()).await.refused();
+    wire.exchange(&[frame::query("COPY nothing FROM STDIN"), data.clone()].concat()).await.refused();
     assert_eq!(wire.query("SELECT 1").await.ok().texts(), ["1"]);
     let failed = [data, frame::message(b'f', b"never mind\0")].concat();
     assert_eq!(wire.exchange(&[failed, frame::query("SELECT 2")].concat()).await.ok().texts(), ["2"]);

@@ -40,12 +40,19 @@ impl Conversation {
             }
             // The first row is not held back.
             self.pass_on().await?;
-            let listening = !self.turn.client_gone && self.client.input.len() < AHEAD;
+            if self.hears_copy() {
+                self.feed_copy()?;
+            }
+            let feeding = self.hears_copy() && !self.upstream.has_room();
+            let hungry = self.client.input.len() < AHEAD || (self.hears_copy() && !feeding);
+            let listening = hungry && !self.turn.client_gone;
+            let upstream =
+                async { if feeding { self.upstream.fill_or_send().await } else { self.upstream.fill().await } };
             tokio::select! {
-                filled = self.upstream.fill() => filled.map_err(Failed::Lost)?,
+                filled = upstream => filled.map_err(Failed::Lost)?,
                 filled = self.client.fill(), if listening => {
                     if filled.is_err() {
-                        self.leave().await;
+                        self.leave().await?;
                     }
                 }
                 () = self.stoppable.stopped() => {
@@ -57,11 +64,13 @@ impl Conversation {
     }
 
     /// The client has gone in the middle of an answer.
-    async fn leave(&mut self) {
+    async fn leave(&mut self) -> Result<(), End> {
         self.turn.client_gone = true;
+        self.give_up_copy()?;
         if self.turn.acts.iter().all(Running::is_plain) {
             self.upstream.stop().await;
         }
+        Ok(())
     }
 
     /// Sends the client what there is, once the records of what it answers are written.
@@ -75,7 +84,7 @@ impl Conversation {
         if self.turn.client_gone {
             self.client.output.clear();
         } else if self.client.flush().await.is_err() {
-            self.leave().await;
+            self.leave().await?;
         }
         Ok(())
     }
@@ -99,6 +108,8 @@ impl Conversation {
                 }
                 return Ok(true);
             }
+            b'G' | b'H' => self.handle_copy_begins(frame, until)?,
+            b'd' | b'c' => self.handle_copied(frame)?,
             b'T' | b'D' | b'C' | b'I' if self.turn.expected.is_empty() => self.handle_query_answer(frame)?,
             _ => {
                 self.handle_reply(frame)?;

@@ -53,6 +53,8 @@ pub(super) enum End {
     Flooded,
     /// What the client sends is no PostgreSQL.
     Malformed(Malformed),
+    /// The client sends a message of this type among the rows of its COPY.
+    OutOfPlace(u8),
     /// The log cannot take it: nothing leaves any more.
     Unrecorded(Refusal),
 }
@@ -368,9 +370,16 @@ impl Conversation {
         Ok((reading, state))
     }
 
-    fn obstacle(&self, reading: &Reading, before: &Before) -> Option<Obstacle> {
+    fn obstacle(&mut self, reading: &Reading, before: &Before) -> Option<Obstacle> {
         if let Some(what) = reading.unsupported {
             return Some(Obstacle::Unsupported(what));
+        }
+        if reading.copies_out() && reading.may_show_classes && self.hides_something() {
+            let what = "COPY of a table with classified columns to the client; SELECT shows them masked";
+            return Some(Obstacle::Unsupported(what));
+        }
+        if reading.copies_in() && !before.alone {
+            return Some(Obstacle::Unsupported("COPY from the client beside other statements in one pipeline"));
         }
         if before.moved {
             let what = "a statement behind one that may change settings, in one pipeline; send Sync in between";
@@ -480,6 +489,10 @@ impl End {
                 .hint("its review stays open: run it again to wait for it, and send the rest when it has run"),
             ),
             Self::Malformed(malformed) => Some(told::fatal(told::VIOLATION, malformed)),
+            Self::OutOfPlace(tag) => {
+                let what = format!("message `{}` among the rows of a COPY: nothing of it is kept", char::from(*tag));
+                Some(told::fatal(told::VIOLATION, what))
+            }
             Self::Unrecorded(refusal) => Some(told::fatal(told::UNAVAILABLE, &refusal.message).hint(&refusal.hint)),
         }
     }

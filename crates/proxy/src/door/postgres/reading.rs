@@ -193,6 +193,16 @@ impl Reading {
         self.statement.operations.iter().any(|operation| moves_state(operation.verb))
     }
 
+    /// Whether it takes rows from the client.
+    pub(super) fn copies_in(&self) -> bool {
+        self.statement.operations.iter().any(|operation| operation.verb == Verb::SqlCopyIn)
+    }
+
+    /// Whether it copies rows to the client.
+    pub(super) fn copies_out(&self) -> bool {
+        self.statement.operations.iter().any(|operation| operation.verb == Verb::SqlCopyOut)
+    }
+
     /// Whether it only begins, ends or keeps house.
     pub(super) fn keeps_house(&self) -> bool {
         self.statement.operations.iter().all(|operation| operation.verb == Verb::SqlHousekeep)
@@ -201,9 +211,6 @@ impl Reading {
     fn new(text: &str, meaning: Meaning, origins: Origins) -> Self {
         let verbs: Vec<Verb> = meaning.operations.iter().map(|operation| operation.verb).collect();
         let unsupported = match () {
-            () if verbs.iter().any(|verb| matches!(verb, Verb::SqlCopyIn | Verb::SqlCopyOut)) => {
-                Some("COPY; read with SELECT, write with INSERT")
-            }
             () if verbs.contains(&Verb::SqlListen) => Some("LISTEN"),
             () if meaning.prepared == Prepared::Made => {
                 Some("PREPARE as a statement; prepare with the protocol's own Parse")

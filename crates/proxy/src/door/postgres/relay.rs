@@ -14,7 +14,9 @@ use super::answers::changed;
 use super::conversation::{Conversation, End};
 use super::reading::Words;
 use super::told;
-use super::turn::{Closing, Ending, Expected, Fate, Going, Implicit, Mask, Progress, Secrecy, Turn, Until, WITHHELD};
+use super::turn::{
+    Closing, Ending, Expected, Fate, Going, Implicit, Mask, Progress, Secrecy, Syncing, Turn, Until, WITHHELD,
+};
 use crate::upstream::postgres::{Courtesy, Rest, Underway};
 
 impl Conversation {
@@ -43,6 +45,7 @@ impl Conversation {
             // What an earlier part of the pipeline may show, a later error may.
             self.turn.secrecy = self.turn.secrecy.max(Secrecy::Checks);
         }
+        self.turn.syncing = if closing == Closing::Sync { Syncing::Came } else { Syncing::NotYet };
         let went = self.send_all(going, &hidden, closing).await;
         let ended = went.is_err() || closing != Closing::Flush;
         let went = match went {
@@ -130,6 +133,12 @@ impl Conversation {
                 }
             }
         }
+        let copies_in = self.turn.acts.iter().any(|running| !running.is_query() && running.reading.copies_in());
+        if closing == Closing::Sync && copies_in && !self.turn.fate.is_failed() && !self.turn.expected.is_empty() {
+            // The Sync that counts may be another.
+            self.upstream.put(&Courtesy::Flush)?;
+            self.relay(Until::Answered).await?;
+        }
         if closing == Closing::Flush {
             if self.turn.fate.is_failed() || self.turn.expected.is_empty() {
                 return Ok(());
@@ -141,7 +150,9 @@ impl Conversation {
             // Its client was told of an error that the server knows nothing of.
             self.upstream.fail().await?;
         }
-        self.upstream.put(&Courtesy::Sync)?;
+        if self.turn.syncing == Syncing::Came {
+            self.upstream.put(&Courtesy::Sync)?;
+        }
         self.relay(Until::Ready).await
     }
 

@@ -149,6 +149,9 @@ pub(super) struct Turn {
     pub(super) fate: Fate,
     /// Settings, or what names mean, may have moved in the pipeline.
     pub(super) moved: bool,
+    /// What the server copies now.
+    pub(super) copies: Copies,
+    pub(super) syncing: Syncing,
     /// Some of the pipeline was sent.
     pub(super) is_begun: bool,
     pub(super) client_gone: bool,
@@ -164,6 +167,31 @@ impl Turn {
             Secrecy::Withholds => true,
         }
     }
+}
+
+/// What the server copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Copies {
+    #[default]
+    Nothing,
+    /// Rows of the client.
+    In,
+    /// Rows for the client.
+    Out,
+}
+
+/// Which Sync of the client ends the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Syncing {
+    /// None has come.
+    #[default]
+    NotYet,
+    /// The one that came.
+    Came,
+    /// The one that came counts for nothing, for rows of a COPY come behind it, and then another.
+    Owed,
+    /// That one came, and was sent.
+    Paid,
 }
 
 /// How a pipeline goes.

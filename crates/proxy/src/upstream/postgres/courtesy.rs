@@ -24,6 +24,8 @@ pub(crate) enum Courtesy<'a> {
     Flush,
     /// Goodbye.
     Terminate,
+    /// The rows of a COPY will not come.
+    CopyFail,
     /// What no parser takes: the transaction, or the pipeline, fails.
     Fail,
     /// Where the columns of a portal come from.
@@ -111,6 +113,7 @@ impl Connection {
             Courtesy::Sync => frontend::sync(output),
             Courtesy::Flush => frontend::flush(output),
             Courtesy::Terminate => frontend::terminate(output),
+            Courtesy::CopyFail => frontend::copy_fail("the client of the gateway left", output)?,
             Courtesy::Fail => frontend::parse(NAME, "countersign refuses", [], output)?,
             Courtesy::DescribePortal(name) => frontend::describe(b'P', name, output)?,
             Courtesy::Housekeeping(Housekeeping::Describe(named)) => {

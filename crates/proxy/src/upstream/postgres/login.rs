@@ -65,6 +65,7 @@ impl PostgresUpstream {
             prepared: HashSet::new(),
             aside: Vec::new(),
             settings: BTreeMap::new(),
+            copies_in: false,
             settings_moved: false,
             status: Status::Idle,
             stop: Stop { upstream: Arc::clone(self), process: 0, key: 0 },
