@@ -69,6 +69,10 @@ pub struct Meaning {
     pub statements: usize,
     /// What it does to prepared statements, by SQL.
     pub prepared: Prepared,
+    /// Prepared statements that it executes by SQL.
+    pub executes: Vec<String>,
+    /// Whether it goes on with a cursor of before.
+    pub fetches: bool,
     /// How many values its placeholders take.
     pub placeholders: usize,
 }

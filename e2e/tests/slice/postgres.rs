@@ -13,6 +13,7 @@ mod load;
 mod login;
 mod malformed;
 mod masked;
+mod named;
 mod peers;
 mod refused;
 mod several;

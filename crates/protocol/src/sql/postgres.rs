@@ -9,6 +9,7 @@ mod bound;
 mod copies;
 mod definition;
 mod functions;
+mod named;
 mod privilege;
 mod query;
 mod tree;
@@ -33,6 +34,10 @@ pub enum CatalogQuestion {
     Operator(String),
     /// Whether a type of this name does.
     Type(String),
+    /// What text the session's prepared statement of this name was made of.
+    Prepared(String),
+    /// What text the session's cursor of this name was made of.
+    Cursor(String),
 }
 
 /// What the catalog has told so far.
@@ -46,6 +51,10 @@ pub struct Known {
     pub operators: BTreeMap<String, bool>,
     /// Types that were asked, and whether one stands outside `pg_catalog`.
     pub types: BTreeMap<String, bool>,
+    /// Prepared statements that were asked; absent ones are `None`.
+    pub prepared: BTreeMap<String, Option<String>>,
+    /// Cursors that were asked; absent ones are `None`.
+    pub cursors: BTreeMap<String, Option<String>>,
 }
 
 /// All functions of one name.
@@ -80,6 +89,7 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
         tables: Vec::new(),
         dotted: BTreeSet::new(),
         made: BTreeSet::new(),
+        declared: BTreeSet::new(),
         budget: NODES,
         moved: false,
     };
@@ -128,6 +138,8 @@ struct Reading<'k> {
     dotted: BTreeSet<String>,
     /// Tables that the text has just made, as they are written: the catalog knows nothing of them, or of others.
     made: BTreeSet<(Option<String>, String)>,
+    /// Cursors that the text has just declared: what they read is judged already.
+    declared: BTreeSet<String>,
     /// Nodes that may still be looked at.
     budget: usize,
     /// An earlier statement of the text may have moved the search path.
@@ -266,6 +278,8 @@ impl Known {
                 CatalogQuestion::Function(name) => drop(known.functions.insert(name.clone(), Functions::default())),
                 CatalogQuestion::Operator(name) => drop(known.operators.insert(name.clone(), false)),
                 CatalogQuestion::Type(name) => drop(known.types.insert(name.clone(), false)),
+                CatalogQuestion::Prepared(name) => drop(known.prepared.insert(name.clone(), None)),
+                CatalogQuestion::Cursor(name) => drop(known.cursors.insert(name.clone(), None)),
             }
         }
         known

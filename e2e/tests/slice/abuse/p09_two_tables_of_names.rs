@@ -41,14 +41,14 @@ async fn a_name_reaches_nothing_that_was_not_decided_under_it() {
     assert_eq!(bank.effects("straight").await, 3, "a dead exploit");
     for steps in ways("through") {
         let mut wire = session(&gateway, "bank").await;
-        for step in steps {
+        'way: for step in steps {
             wire.send(&step).await;
             let mut last = 0;
             while last != b'Z' {
                 let message = wire.receive().await;
                 last = message.as_ref().map_or(b'Z', |message| message.kind);
                 if last == b'N' {
-                    break; // Held: nobody approves it.
+                    break 'way; // Held: nobody approves it.
                 }
             }
         }

@@ -270,6 +270,9 @@ impl Asked {
                 let outside = self.outside("pg_type", "typ", &name).await;
                 self.known.types.insert(name, outside);
             }
+            // The corpus runs each text in a session of its own.
+            CatalogQuestion::Prepared(name) => drop(self.known.prepared.insert(name, None)),
+            CatalogQuestion::Cursor(name) => drop(self.known.cursors.insert(name, None)),
         }
     }
 

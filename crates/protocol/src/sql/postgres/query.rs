@@ -459,14 +459,17 @@ impl Reading<'_> {
             CatalogQuestion::Operator(name) => self.known.operators.get(name).copied(),
             CatalogQuestion::Type(name) => self.known.types.get(name).copied(),
             CatalogQuestion::Function(name) => self.known.functions.get(name).map(|functions| functions.shadow),
-            CatalogQuestion::Table(..) => None,
+            CatalogQuestion::Table(..) | CatalogQuestion::Prepared(_) | CatalogQuestion::Cursor(_) => None,
         };
         if known == Some(true) {
             // One that is made while the statement waits makes it another.
             let name = match &question {
                 CatalogQuestion::Operator(name) => format!("operator {name}"),
                 CatalogQuestion::Type(name) => format!("type {name}"),
-                CatalogQuestion::Function(name) | CatalogQuestion::Table(_, name) => format!("function {name}"),
+                CatalogQuestion::Function(name)
+                | CatalogQuestion::Table(_, name)
+                | CatalogQuestion::Prepared(name)
+                | CatalogQuestion::Cursor(name) => format!("function {name}"),
             };
             self.meaning.bound.push(Bound { name, identity: "of others' making".to_owned() });
         }

@@ -23,7 +23,12 @@ impl Reading<'_> {
                 self.meaning.prepared = Prepared::Made;
                 self.statement_inside(prepare.query());
             }
-            Node::DeclareCursorStmt(declare) => self.statement_inside(declare.query()),
+            Node::ExecuteStmt(execute) => self.execute(execute),
+            Node::DeclareCursorStmt(declare) => {
+                self.statement_inside(declare.query());
+                self.declared.extend(declare.portalname().map(str::to_owned));
+            }
+            Node::FetchStmt(fetch) => self.fetch(fetch),
             Node::CreateTableAsStmt(create) => self.create_as(create),
             Node::ViewStmt(view) => {
                 self.on_relation(Verb::SqlCreate, view.view());
@@ -35,10 +40,15 @@ impl Reading<'_> {
             Node::VariableShowStmt(show) => self.on_setting(Verb::SqlShow, show.name().unwrap_or("")),
             Node::DiscardStmt(discard) => {
                 self.meaning.prepared = self.meaning.prepared.max(Prepared::Dropped);
-                self.on_target(match discard.target {
-                    DiscardMode::DISCARD_PLANS => Verb::SqlHousekeep,
-                    _ => Verb::SqlConfigure,
-                });
+                match discard.target {
+                    DiscardMode::DISCARD_PLANS => self.on_target(Verb::SqlHousekeep),
+                    // All of a session's own, as at its login.
+                    DiscardMode::DISCARD_ALL => {
+                        self.moved = true;
+                        self.on_setting(Verb::SqlSet, "all");
+                    }
+                    _ => self.on_target(Verb::SqlConfigure),
+                }
             }
             Node::DeallocateStmt(_) => {
                 self.meaning.prepared = self.meaning.prepared.max(Prepared::Dropped);
@@ -48,7 +58,8 @@ impl Reading<'_> {
                 self.on_target(Verb::SqlHousekeep);
             }
             Node::NotifyStmt(_) => self.on_target(Verb::SqlNotify),
-            Node::ListenStmt(_) | Node::UnlistenStmt(_) => self.on_target(Verb::SqlListen),
+            Node::ListenStmt(_) => self.on_target(Verb::SqlListen),
+            Node::UnlistenStmt(_) => self.on_target(Verb::SqlHousekeep),
             Node::TruncateStmt(truncate) => self.each_relation(Verb::SqlTruncate, truncate.relations().iter()),
             Node::LockStmt(lock) => self.each_relation(Verb::SqlLock, lock.relations().iter()),
             Node::DropStmt(drop) => self.drop_objects(drop),
@@ -62,7 +73,7 @@ impl Reading<'_> {
     }
 
     /// A statement that another one runs, now or later.
-    fn statement_inside(&mut self, node: Node<'_>) {
+    pub(super) fn statement_inside(&mut self, node: Node<'_>) {
         if is_query(node) {
             self.query_alone(node, Verb::SqlSelect);
         } else {
@@ -145,7 +156,8 @@ impl Reading<'_> {
         let name = set.name().unwrap_or("").to_lowercase();
         self.moved |= name == "search_path" || set.kind == VariableSetKind::VAR_RESET_ALL;
         match set.kind {
-            VariableSetKind::VAR_RESET_ALL => self.on_target(Verb::SqlConfigure),
+            // As they were at the session's login; role and session authorization are not among them.
+            VariableSetKind::VAR_RESET_ALL => self.on_setting(Verb::SqlSet, "all"),
             VariableSetKind::VAR_SET_MULTI => self.set_transaction(&name, set),
             _ if ESCALATING.contains(&name.as_str()) => self.on_setting(Verb::SqlEscalate, &name),
             _ if HARMLESS.contains(&name.as_str()) => self.on_setting(Verb::SqlSet, &name),

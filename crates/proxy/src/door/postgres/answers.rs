@@ -97,7 +97,8 @@ impl Conversation {
             b'E' if Fault::read(frame).is_fatal && self.turn.fate == Fate::Dropped => return Err(End::UpstreamEnded),
             _ if self.turn.fate == Fate::Dropped => {}
             b'N' if !self.turn.withholds() => self.pass(frame),
-            b'N' | b'A' => {}
+            b'A' => self.pass_notification(frame),
+            b'N' => {}
             b'E' => {
                 self.handle_error(frame)?;
                 return Ok(until == Until::Answered);

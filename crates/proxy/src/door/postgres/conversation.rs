@@ -31,7 +31,7 @@ pub(super) struct Conversation {
     pub(super) stoppable: Stoppable,
     pub(super) names: Names,
     /// What names meant when each prepared statement was last planned.
-    planned: HashMap<String, Vec<Bound>>,
+    planned: HashMap<Planned, Vec<Bound>>,
     pub(super) library: Library,
     pub(super) state: State,
     /// The pipeline under way.
@@ -207,7 +207,7 @@ impl Conversation {
             };
             match frame.tag {
                 b'S' | b'N' => self.pass_aside(&frame),
-                b'A' => {}
+                b'A' => self.pass_notification(&frame),
                 b'E' => {
                     let fault = Fault::read(&frame);
                     let report = Report { severity: Severity::Fatal, ..fault.without_data() };
@@ -224,6 +224,13 @@ impl Conversation {
     pub(super) fn pass_aside(&mut self, frame: &Frame) {
         let free_text = frame.tag == b'N' || setting(frame).is_none_or(|(name, value)| !is_listed(name, value));
         if !free_text || !self.hides_something() {
+            self.client.output.extend_from_slice(&frame.raw);
+        }
+    }
+
+    /// What others notify may hold anything: it goes on only where nothing is hidden.
+    pub(super) fn pass_notification(&mut self, frame: &Frame) {
+        if !self.hides_something() {
             self.client.output.extend_from_slice(&frame.raw);
         }
     }
@@ -283,7 +290,9 @@ impl Conversation {
         }
         let obstacle = self.obstacle(&reading, before);
         before.moved |= act.purpose == Purpose::Run
-            && (reading.moves_state() || (reading.keeps_house() && self.state.may_move_back()));
+            && (reading.moves_state()
+                || reading.moves_names()
+                || (reading.keeps_house() && self.state.may_move_back()));
         let mut copies = match copies::hidden(&mut self.session, &reading.copied).await {
             Ok(copies) => copies,
             Err(refusal) => return Ok(self.refused(&refusal)),
@@ -327,14 +336,16 @@ impl Conversation {
             if self.planned.len() >= PLANNED {
                 self.planned.clear();
             }
-            self.planned.insert(name.clone(), reading.statement.bound.clone());
+            self.planned.insert(Planned::ByProtocol(name.clone()), reading.statement.bound.clone());
         }
-        let Some(name) = &act.uses else { return Ok(()) };
-        if self.planned.get(name) != Some(&reading.statement.bound) {
+        let by_protocol = act.uses.iter().cloned().map(Planned::ByProtocol);
+        let by_sql = reading.executes.iter().cloned().map(Planned::BySql);
+        let names: Vec<Planned> = by_protocol.chain(by_sql).collect();
+        if names.iter().any(|name| self.planned.get(name) != Some(&reading.statement.bound)) {
             self.upstream.discard_plans().await?;
             self.planned.clear();
-            self.planned.insert(name.clone(), reading.statement.bound.clone());
         }
+        self.planned.extend(names.into_iter().map(|name| (name, reading.statement.bound.clone())));
         Ok(())
     }
 
@@ -371,8 +382,10 @@ impl Conversation {
     }
 
     fn obstacle(&mut self, reading: &Reading, before: &Before) -> Option<Obstacle> {
-        if let Some(what) = reading.unsupported {
-            return Some(Obstacle::Unsupported(what));
+        if reading.listens() && self.hides_something() {
+            return Some(Obstacle::Unsupported(
+                "LISTEN on a target with classes: what others notify may hold anything",
+            ));
         }
         if reading.copies_out() && reading.may_show_classes && self.hides_something() {
             let what = "COPY of a table with classified columns to the client; SELECT shows them masked";
@@ -496,6 +509,15 @@ impl End {
             Self::Unrecorded(refusal) => Some(told::fatal(told::UNAVAILABLE, &refusal.message).hint(&refusal.hint)),
         }
     }
+}
+
+/// A prepared statement, by how it is used.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Planned {
+    /// By a Bind.
+    ByProtocol(String),
+    /// By EXECUTE.
+    BySql(String),
 }
 
 /// What of a pipeline went before an action.

@@ -27,15 +27,17 @@ pub(super) struct Reading {
     pub(super) words: Words,
     /// Classes whose values it may store where they have none.
     pub(super) copied: BTreeSet<DataClass>,
-    /// It drops prepared statements, by SQL.
-    pub(super) deallocates: bool,
+    /// What it does to prepared statements, by SQL.
+    pub(super) prepared: Prepared,
+    /// Prepared statements that it executes, by SQL.
+    pub(super) executes: Vec<String>,
+    /// It goes on with a cursor, which was judged by what names meant when it was declared.
+    pub(super) fetches: bool,
     /// Columns of the relations that it was read by.
     pub(super) origins: Arc<Origins>,
     pub(super) statements: usize,
     /// Every column that it was last seen to show is one of a table, none computed.
     pub(super) columns_alone: AtomicBool,
-    /// What of it the door cannot carry.
-    pub(super) unsupported: Option<&'static str>,
 }
 
 /// Who speaks when a statement fails, or while it runs.
@@ -193,6 +195,16 @@ impl Reading {
         self.statement.operations.iter().any(|operation| moves_state(operation.verb))
     }
 
+    /// Whether what it runs is no longer what it was read as, if something moved prepared statements in between.
+    pub(super) fn moves_names(&self) -> bool {
+        self.prepared != Prepared::Kept
+    }
+
+    /// Whether it listens to what others notify.
+    pub(super) fn listens(&self) -> bool {
+        self.statement.operations.iter().any(|operation| operation.verb == Verb::SqlListen)
+    }
+
     /// Whether it takes rows from the client.
     pub(super) fn copies_in(&self) -> bool {
         self.statement.operations.iter().any(|operation| operation.verb == Verb::SqlCopyIn)
@@ -210,13 +222,6 @@ impl Reading {
 
     fn new(text: &str, meaning: Meaning, origins: Origins) -> Self {
         let verbs: Vec<Verb> = meaning.operations.iter().map(|operation| operation.verb).collect();
-        let unsupported = match () {
-            () if verbs.contains(&Verb::SqlListen) => Some("LISTEN"),
-            () if meaning.prepared == Prepared::Made => {
-                Some("PREPARE as a statement; prepare with the protocol's own Parse")
-            }
-            () => None,
-        };
         let statement = Statement { text: text.to_owned(), operations: meaning.operations, bound: meaning.bound };
         let is_plain = verbs.iter().all(|verb| verb.is_plain_read());
         let may_show_classes = !meaning.classified.is_empty() || statement.operations.iter().any(is_opaque);
@@ -226,7 +231,9 @@ impl Reading {
         Self {
             digest: statement.digest(),
             is_plain,
-            deallocates: meaning.prepared == Prepared::Dropped,
+            prepared: meaning.prepared,
+            executes: meaning.executes,
+            fetches: meaning.fetches,
             may_show_classes,
             words,
             statement: Arc::new(statement),
@@ -234,7 +241,6 @@ impl Reading {
             origins: Arc::new(origins),
             statements: meaning.statements,
             columns_alone: AtomicBool::new(false),
-            unsupported,
         }
     }
 

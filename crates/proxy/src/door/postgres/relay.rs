@@ -88,7 +88,9 @@ impl Conversation {
             let undone = at >= kept && status == Status::Idle && (failed || ending == Ending::Broken);
             let implicit = if undone { Implicit::Undone } else { Implicit::Stands };
             if running.purpose == Purpose::Run {
-                if !running.reading.is_plain || (running.reading.keeps_house() && self.state.may_move_back()) {
+                let reading = &running.reading;
+                let moves_back = reading.keeps_house() && self.state.may_move_back();
+                if !reading.is_plain || reading.moves_names() || moves_back {
                     self.library.forget();
                 }
                 self.state.handle_run(&running.reading, status);
@@ -115,7 +117,7 @@ impl Conversation {
                 Going::Act(running) => {
                     let masks =
                         self.turn.secrecy != Secrecy::Open && running.shows_rows() && running.is_described_first();
-                    if running.reading.deallocates {
+                    if running.reading.moves_names() {
                         self.upstream.forget_questions();
                     }
                     self.turn.acts.push(*running);

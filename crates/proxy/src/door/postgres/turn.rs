@@ -51,11 +51,12 @@ pub(super) enum Progress {
 
 impl Running {
     pub(super) fn new(act: Act, reading: Arc<Reading>, clearance: Clearance) -> Self {
-        let may_be_others = act.goes_on() || act.statement.takes_own_types();
+        let goes_on = act.goes_on() || reading.fetches;
+        let may_be_others = goes_on || act.statement.takes_own_types();
         Self {
             words: if may_be_others { Words::Anybodys } else { reading.words },
             reading,
-            goes_on: act.goes_on(),
+            goes_on,
             purpose: act.purpose,
             execute: act.execute,
             replies: act.replies,

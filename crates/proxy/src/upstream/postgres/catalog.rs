@@ -51,8 +51,8 @@ impl Catalog {
     }
 
     fn size(&self) -> usize {
-        let Known { tables, functions, operators, types } = &self.known;
-        tables.len() + functions.len() + operators.len() + types.len()
+        let Known { tables, functions, operators, types, prepared, cursors } = &self.known;
+        tables.len() + functions.len() + operators.len() + types.len() + prepared.len() + cursors.len()
     }
 
     /// Whether it may still be gone by, for a plain read.
@@ -94,7 +94,10 @@ impl Catalog {
         let functions = self.known.functions.keys().cloned().map(CatalogQuestion::Function);
         let operators = self.known.operators.keys().cloned().map(CatalogQuestion::Operator);
         let types = self.known.types.keys().cloned().map(CatalogQuestion::Type);
-        let asking = Asking::new(&tables.chain(functions).chain(operators).chain(types).chain(also).collect());
+        let prepared = self.known.prepared.keys().cloned().map(CatalogQuestion::Prepared);
+        let cursors = self.known.cursors.keys().cloned().map(CatalogQuestion::Cursor);
+        let names = tables.chain(functions).chain(operators).chain(types).chain(prepared).chain(cursors);
+        let asking = Asking::new(&names.chain(also).collect());
         *self = Self::default();
         let mut asked = asking.questions();
         asked.push(settings());
@@ -105,7 +108,7 @@ impl Catalog {
     }
 
     fn learn(&mut self, target: &Target, asking: &Asking, answers: Vec<Vec<Row>>) -> Result<(), Failed> {
-        let Asking { tables, functions, operators, types } = asking;
+        let Asking { tables, functions, prepared, cursors, operators, types } = asking;
         let mut answers = answers.into_iter();
         if !tables.is_empty() {
             self.learn_tables(target, tables, &answers.next().unwrap_or_default());
@@ -113,6 +116,13 @@ impl Catalog {
         }
         if !functions.is_empty() {
             self.learn_functions(functions, &answers.next().unwrap_or_default());
+        }
+        for (names, known) in [(prepared, &mut self.known.prepared), (cursors, &mut self.known.cursors)] {
+            if !names.is_empty() {
+                let told = answers.next().unwrap_or_default();
+                let text_of = |name| told.iter().find(|row| text(row, 0) == name).map(|row| text(row, 1).to_owned());
+                known.extend(names.iter().flatten().map(|name| (name.clone(), text_of(name))));
+            }
         }
         let told = answers.next().unwrap_or_default();
         let shadowed = |tag, name| told.iter().any(|row| text(row, 0) == tag && text(row, 1) == name);
@@ -338,20 +348,30 @@ fn told_settings(rows: &[Row]) -> Vec<Setting> {
 struct Asking {
     tables: Vec<(Option<String>, String)>,
     functions: List,
+    prepared: List,
+    cursors: List,
     operators: List,
     types: List,
 }
 
 impl Asking {
     fn new(questions: &BTreeSet<CatalogQuestion>) -> Self {
-        let mut asking =
-            Self { tables: Vec::new(), functions: List::new(), operators: List::new(), types: List::new() };
+        let mut asking = Self {
+            tables: Vec::new(),
+            functions: List::new(),
+            prepared: List::new(),
+            cursors: List::new(),
+            operators: List::new(),
+            types: List::new(),
+        };
         for question in questions {
             match question {
                 CatalogQuestion::Table(schema, name) => asking.tables.push((schema.clone(), name.clone())),
                 CatalogQuestion::Function(name) => asking.functions.push(Some(name.clone())),
                 CatalogQuestion::Operator(name) => asking.operators.push(Some(name.clone())),
                 CatalogQuestion::Type(name) => asking.types.push(Some(name.clone())),
+                CatalogQuestion::Prepared(name) => asking.prepared.push(Some(name.clone())),
+                CatalogQuestion::Cursor(name) => asking.cursors.push(Some(name.clone())),
             }
         }
         asking
@@ -363,6 +383,8 @@ impl Asking {
         let all = [
             (Question::Relations, vec![schemas, names], self.tables.is_empty()),
             (Question::Functions, vec![self.functions.clone()], self.functions.is_empty()),
+            (Question::Prepared, vec![self.prepared.clone()], self.prepared.is_empty()),
+            (Question::Cursors, vec![self.cursors.clone()], self.cursors.is_empty()),
             (
                 Question::Shadows,
                 vec![self.operators.clone(), self.types.clone()],

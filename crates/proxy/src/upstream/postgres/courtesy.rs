@@ -61,6 +61,10 @@ pub(crate) enum Question {
     Relations,
     /// Functions by name: name, whether one stands in the search path outside `pg_catalog`, all of them with versions.
     Functions,
+    /// Prepared statements of the session by name: name, text.
+    Prepared,
+    /// Cursors of the session by name: name, text.
+    Cursors,
     /// Those of the operators and of the types named that stand in the search path outside `pg_catalog`: `operator` or
     /// `type`, name.
     Shadows,
@@ -76,6 +80,8 @@ impl Question {
             Self::DiscardPlans => "DISCARD PLANS",
             Self::Relations => RELATIONS,
             Self::Functions => FUNCTIONS,
+            Self::Prepared => PREPARED,
+            Self::Cursors => CURSORS,
             Self::Shadows => SHADOWS,
         }
     }
@@ -90,6 +96,8 @@ impl Question {
             Self::DiscardPlans => "plans",
             Self::Relations => "relations",
             Self::Functions => "functions",
+            Self::Prepared => "prepared",
+            Self::Cursors => "cursors",
             Self::Shadows => "shadows",
         };
         format!("{NAME} {word}")
@@ -293,6 +301,14 @@ const TEXT_ARRAY: u32 = 1009;
 const KEPT: &str = "
 SELECT s.name FROM pg_catalog.pg_prepared_statement() AS s
 WHERE NOT s.from_sql AND pg_catalog.starts_with(s.name, 'countersign courtesy ')";
+
+const PREPARED: &str = "
+SELECT s.name, s.statement FROM pg_catalog.pg_prepared_statement() AS s
+WHERE s.name OPERATOR(pg_catalog.=) ANY ($1)";
+
+const CURSORS: &str = "
+SELECT c.name, c.statement FROM pg_catalog.pg_cursor() AS c
+WHERE c.name OPERATOR(pg_catalog.=) ANY ($1)";
 
 const SETTINGS: &str = "
 SELECT s, pg_catalog.current_setting(s) FROM pg_catalog.unnest($1) AS s";
