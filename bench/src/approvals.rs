@@ -19,7 +19,7 @@ use model::{
     Strength, Target, TargetKind, Timestamp, Verb, VerdictKind,
 };
 use policy::{PolicySet, SourceFile};
-use proxy::door::postgres::PostgresDoor;
+use proxy::door::postgres::{Limits, PostgresDoor};
 use proxy::upstream::postgres::{PostgresUpstream, Protection};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -180,7 +180,7 @@ async fn to_the_upstream() -> anyhow::Result<()> {
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let at = listener.local_addr()?;
-    let door = PostgresDoor::new(stage.node.clone(), Arc::new(upstream), None, String::new());
+    let door = PostgresDoor::new(stage.node.clone(), Arc::new(upstream), None, (String::new(), Limits::default()));
     tasks.spawn(door.serve(listener));
     let login = Login::tcp(at, "reporter", stage.token.reveal(), "orders");
     let mut client = Wire::open(&login).await;

@@ -95,6 +95,11 @@ struct RawTarget {
     upstream_ca: Option<PathBuf>,
     tls: Option<postgres::Certificate>,
     longest_run: Option<String>,
+    sessions: Option<usize>,
+    sessions_per_actor: Option<usize>,
+    hold_in_transaction: Option<postgres::InTransaction>,
+    longest_hold_in_transaction: Option<String>,
+    longest_idle: Option<String>,
 }
 
 /// Reads the file and everything it names.
@@ -156,19 +161,25 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
     }
     let classify = classes(raw.classify, kind)?;
     let (listen, password, upstream_ca, tls) = (raw.listen, raw.password, raw.upstream_ca, raw.tls);
-    let wire = postgres::Wire { listen, password, upstream_ca, tls };
+    let allowed = postgres::Allowed {
+        sessions: raw.sessions,
+        sessions_per_actor: raw.sessions_per_actor,
+        hold_in_transaction: raw.hold_in_transaction,
+        longest_hold_in_transaction: raw.longest_hold_in_transaction,
+        longest_idle: raw.longest_idle,
+    };
+    let wire = postgres::Wire { listen, password, upstream_ca, tls, allowed };
     let (place, address, role) = match kind {
         TargetKind::Postgres => {
-            if raw.longest_run.is_some() {
-                bail!("a PostgreSQL target has no `longest-run`: set `statement_timeout` for its role");
-            }
-            let place = postgres::read(&raw.name, &raw.upstream, wire, folder)?;
+            let place = postgres::read(&raw.name, &raw.upstream, (wire, raw.longest_run.as_deref()), folder)?;
             let (address, role) = (place.address.clone(), place.upstream.role.clone());
             (Place::Postgres(Arc::new(place)), address, role)
         }
         TargetKind::Sqlite | TargetKind::Gateway => {
             if wire.is_set() {
-                bail!("a SQLite target has no `listen`, `password`, `upstream-ca` or `tls`: it is a file");
+                bail!(
+                    "a SQLite target has no `listen`, `password`, `upstream-ca`, `tls` and no limits of sessions: it is a file"
+                );
             }
             let path = scheme(&raw.upstream, "sqlite:", "upstream")?;
             let longest_run = raw.longest_run.as_deref().map_or(Some(LONGEST_RUN), |text| {

@@ -65,7 +65,8 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
             let listener = listen(place.listen).await?;
             doors.push((target.target.name.clone(), listener.local_addr()?));
             let upstream = Arc::clone(&place.upstream);
-            let door = PostgresDoor::new(enforcement.clone(), upstream, place.tls.clone(), reviews.clone());
+            let told = (reviews.clone(), place.limits.clone());
+            let door = PostgresDoor::new(enforcement.clone(), upstream, place.tls.clone(), told);
             tasks.spawn(door.serve(listener));
         }
     }

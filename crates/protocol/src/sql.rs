@@ -69,6 +69,10 @@ pub struct Meaning {
     pub statements: usize,
     /// What it does to prepared statements, by SQL.
     pub prepared: Prepared,
+    /// What it says of why the statements behind it are run: empty where it takes back what was said.
+    pub reason: Option<String>,
+    /// Whether it begins a transaction with modes of its own.
+    pub sets_modes: bool,
     /// Prepared statements that it executes by SQL.
     pub executes: Vec<String>,
     /// Whether it goes on with a cursor of before.

@@ -4,9 +4,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use model::Name;
+use proxy::door::postgres::{HoldInTransaction, Limits};
 use proxy::tls;
 use proxy::upstream::postgres::{PostgresUpstream, Protection};
 use reqwest::Url;
@@ -18,6 +20,7 @@ use serde::Deserialize;
 pub(crate) struct PostgresPlace {
     pub(crate) listen: SocketAddr,
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) limits: Limits,
     pub(crate) upstream: Arc<PostgresUpstream>,
     /// The upstream's address and database, without any secret.
     pub(crate) address: String,
@@ -48,17 +51,97 @@ pub(super) struct Wire {
     pub(super) password: Option<Secret>,
     pub(super) upstream_ca: Option<PathBuf>,
     pub(super) tls: Option<Certificate>,
+    pub(super) allowed: Allowed,
+}
+
+/// What a door allows its sessions, as it is written.
+#[derive(Debug, Default)]
+pub(super) struct Allowed {
+    pub(super) sessions: Option<usize>,
+    pub(super) sessions_per_actor: Option<usize>,
+    pub(super) hold_in_transaction: Option<InTransaction>,
+    pub(super) longest_hold_in_transaction: Option<String>,
+    pub(super) longest_idle: Option<String>,
+}
+
+/// Whether what needs people may wait for them inside a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum InTransaction {
+    Refuse,
+    Hold,
 }
 
 impl Wire {
     /// Whether any of them is set.
     pub(super) const fn is_set(&self) -> bool {
-        self.listen.is_some() || self.password.is_some() || self.upstream_ca.is_some() || self.tls.is_some()
+        self.listen.is_some()
+            || self.password.is_some()
+            || self.upstream_ca.is_some()
+            || self.tls.is_some()
+            || self.allowed.is_set()
     }
 }
 
+impl Allowed {
+    const fn is_set(&self) -> bool {
+        let Self { sessions, sessions_per_actor, hold_in_transaction, longest_hold_in_transaction, longest_idle } =
+            self;
+        sessions.is_some()
+            || sessions_per_actor.is_some()
+            || hold_in_transaction.is_some()
+            || longest_hold_in_transaction.is_some()
+            || longest_idle.is_some()
+    }
+
+    fn limits(&self, longest_run: Option<&str>) -> anyhow::Result<Limits> {
+        let sessions = self.sessions.unwrap_or(Limits::default().sessions);
+        let of_actor = self.sessions_per_actor.unwrap_or(sessions.div_ceil(2));
+        if !(1..=MOST_SESSIONS).contains(&sessions) || !(1..=sessions).contains(&of_actor) {
+            bail!("`sessions` is from 1 to {MOST_SESSIONS}, and `sessions-per-actor` no more than that");
+        }
+        let within = |key: &str, text: &str, most: u64| {
+            let time = model::Duration::parse(text).map(|time| Duration::from_millis(time.as_millis()));
+            let time = time.filter(|time| (Duration::from_secs(1)..=Duration::from_secs(most)).contains(time));
+            time.with_context(|| format!("`{key}` is a time from `1s` to `{}h`, such as `90s`", most / 3_600))
+        };
+        let held = self.longest_hold_in_transaction.as_deref();
+        let in_transaction = match (self.hold_in_transaction, held) {
+            (Some(InTransaction::Hold), None) => HoldInTransaction::Hold(HELD_IN_TRANSACTION),
+            (Some(InTransaction::Hold), Some(text)) => {
+                HoldInTransaction::Hold(within("longest-hold-in-transaction", text, 3_600)?)
+            }
+            (None | Some(InTransaction::Refuse), None) => HoldInTransaction::Refuse,
+            (None | Some(InTransaction::Refuse), Some(_)) => {
+                bail!("`longest-hold-in-transaction` goes with `hold-in-transaction = \"hold\"`")
+            }
+        };
+        Ok(Limits {
+            sessions,
+            sessions_of_actor: of_actor,
+            in_transaction,
+            longest_run: longest_run.map(|text| within("longest-run", text, 24 * 3_600)).transpose()?,
+            longest_idle: self
+                .longest_idle
+                .as_deref()
+                .map(|text| within("longest-idle", text, 24 * 3_600))
+                .transpose()?,
+        })
+    }
+}
+
+/// Sessions that a door can be made to have.
+const MOST_SESSIONS: usize = 20_000;
+/// How long a statement waits inside a transaction where that is allowed and no time is named.
+const HELD_IN_TRANSACTION: Duration = Duration::from_secs(120);
+
 /// Reads where a target is.
-pub(super) fn read(name: &Name, upstream: &str, wire: Wire, folder: &Path) -> anyhow::Result<PostgresPlace> {
+pub(super) fn read(
+    name: &Name,
+    upstream: &str,
+    (wire, longest_run): (Wire, Option<&str>),
+    folder: &Path,
+) -> anyhow::Result<PostgresPlace> {
     let form = "write `postgres://ROLE@HOST:PORT/DATABASE`";
     let url = Url::parse(upstream).with_context(|| format!("`upstream` is not an address: {form}"))?;
     if !["postgres", "postgresql"].contains(&url.scheme()) {
@@ -86,6 +169,7 @@ pub(super) fn read(name: &Name, upstream: &str, wire: Wire, folder: &Path) -> an
         None if listen.ip().is_loopback() => None,
         None => bail!("`listen = \"{listen}\"` is not loopback: tokens go there over TLS only; set `tls`"),
     };
+    let limits = wire.allowed.limits(longest_run)?;
     let port = url.port().unwrap_or(5432);
     let upstream = PostgresUpstream {
         target: name.clone(),
@@ -96,7 +180,13 @@ pub(super) fn read(name: &Name, upstream: &str, wire: Wire, folder: &Path) -> an
         password: wire.password.map(|secret| secret.read(folder)).transpose()?,
         protection,
     };
-    Ok(PostgresPlace { listen, tls, upstream: Arc::new(upstream), address: format!("{host}:{port}/{database}") })
+    Ok(PostgresPlace {
+        listen,
+        tls,
+        limits,
+        upstream: Arc::new(upstream),
+        address: format!("{host}:{port}/{database}"),
+    })
 }
 
 fn protection(url: &Url, host: &str, authorities: Option<&Path>) -> anyhow::Result<Protection> {

@@ -12,6 +12,7 @@ mod functions;
 mod named;
 mod privilege;
 mod query;
+pub mod reason;
 mod tree;
 mod utility;
 

@@ -10,23 +10,62 @@ mod login;
 mod newcomers;
 mod reading;
 mod relay;
+mod seats;
 mod told;
 mod turn;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use enforcement::Enforcement;
 use model::Name;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use cancel::Cancels;
 use conversation::Conversation;
-use newcomers::{Newcomers, Place, SESSIONS};
+use newcomers::{Newcomers, Place};
+use seats::Seats;
 
 use crate::upstream::postgres::PostgresUpstream;
+
+/// What a door allows its sessions.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Sessions at a time.
+    pub sessions: usize,
+    /// Sessions of one actor at a time.
+    pub sessions_of_actor: usize,
+    /// Whether what needs people may wait for them inside a transaction.
+    pub in_transaction: HoldInTransaction,
+    /// How long a statement may run, if there is a limit.
+    pub longest_run: Option<Duration>,
+    /// How long a session may do nothing, if there is a limit.
+    pub longest_idle: Option<Duration>,
+}
+
+/// Whether what needs people may wait for them inside a transaction, which keeps its locks meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldInTransaction {
+    /// It is refused.
+    Refuse,
+    /// It waits, at most this long.
+    Hold(Duration),
+}
+
+impl Default for Limits {
+    /// A thousand sessions, half of them for one actor; nothing waits inside a transaction.
+    fn default() -> Self {
+        Self {
+            sessions: 1_000,
+            sessions_of_actor: 500,
+            in_transaction: HoldInTransaction::Refuse,
+            longest_run: None,
+            longest_idle: None,
+        }
+    }
+}
 
 /// The door to one PostgreSQL target.
 #[derive(Debug, Clone)]
@@ -41,7 +80,8 @@ struct Inner {
     reviews: String,
     cancels: Arc<Cancels>,
     newcomers: Arc<Newcomers>,
-    seats: Arc<Semaphore>,
+    seats: Arc<Seats>,
+    limits: Limits,
 }
 
 impl PostgresDoor {
@@ -52,11 +92,11 @@ impl PostgresDoor {
         enforcement: Enforcement,
         upstream: Arc<PostgresUpstream>,
         tls: Option<Arc<ServerConfig>>,
-        reviews: String,
+        (reviews, limits): (String, Limits),
     ) -> Self {
-        let seats = Arc::new(Semaphore::new(SESSIONS));
+        let seats = Arc::new(Seats::new(&limits));
         let (cancels, newcomers) = (Arc::default(), Arc::default());
-        Self(Arc::new(Inner { enforcement, upstream, tls, reviews, cancels, newcomers, seats }))
+        Self(Arc::new(Inner { enforcement, upstream, tls, reviews, cancels, newcomers, seats, limits }))
     }
 
     /// Takes connections for ever. They end when this is dropped.
@@ -92,4 +132,4 @@ impl PostgresDoor {
 }
 
 /// Before the next try to take a connection.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);

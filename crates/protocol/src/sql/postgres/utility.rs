@@ -8,7 +8,7 @@ use pg_raw_parse::nodes::{
 };
 use pg_raw_parse::raw::{DiscardMode, ObjectType, TransactionStmtKind, VariableSetKind};
 
-use super::{Named, Reading, full_name};
+use super::{Named, Reading, full_name, reason};
 use crate::sql::Prepared;
 
 impl Reading<'_> {
@@ -45,6 +45,7 @@ impl Reading<'_> {
                     // All of a session's own, as at its login.
                     DiscardMode::DISCARD_ALL => {
                         self.moved = true;
+                        self.meaning.reason = Some(String::new());
                         self.on_setting(Verb::SqlSet, "all");
                     }
                     _ => self.on_target(Verb::SqlConfigure),
@@ -145,6 +146,7 @@ impl Reading<'_> {
             | TransactionStmtKind::TRANS_STMT_ROLLBACK_PREPARED => self.on_target(Verb::SqlConfigure),
             _ => {
                 self.on_target(Verb::SqlHousekeep);
+                self.meaning.sets_modes |= !transaction.options().is_empty();
                 if transaction.options().iter().any(lifts_read_only) {
                     self.on_setting(Verb::SqlEscalate, "transaction_read_only");
                 }
@@ -157,8 +159,22 @@ impl Reading<'_> {
         self.moved |= name == "search_path" || set.kind == VariableSetKind::VAR_RESET_ALL;
         match set.kind {
             // As they were at the session's login; role and session authorization are not among them.
-            VariableSetKind::VAR_RESET_ALL => self.on_setting(Verb::SqlSet, "all"),
+            VariableSetKind::VAR_RESET_ALL => {
+                self.meaning.reason = Some(String::new());
+                self.on_setting(Verb::SqlSet, "all");
+            }
             VariableSetKind::VAR_SET_MULTI => self.set_transaction(&name, set),
+            _ if name == reason::SETTING => {
+                let said = set.args().iter().next().map_or(Node::None, |said| said);
+                self.meaning.reason = Some(match said {
+                    Node::A_Const(value) => match value.val() {
+                        Some(pg_raw_parse::ConstValue::String(said)) => reason::shortened(said).to_owned(),
+                        _ => String::new(),
+                    },
+                    _ => String::new(),
+                });
+                self.on_setting(Verb::SqlSet, &name);
+            }
             _ if ESCALATING.contains(&name.as_str()) => self.on_setting(Verb::SqlEscalate, &name),
             _ if HARMLESS.contains(&name.as_str()) => self.on_setting(Verb::SqlSet, &name),
             _ => self.on_setting(Verb::SqlConfigure, &name),

@@ -9,7 +9,7 @@ use protocol::postgres::action::Reply;
 use protocol::postgres::message::{Report, Said};
 use protocol::postgres::result::{self, Fault, Field, Put};
 
-use super::conversation::{Conversation, End};
+use super::conversation::{Conversation, End, deadline};
 use super::told;
 use super::turn::{Fate, Mask, Progress, Running, Secrecy, Until, WITHHELD};
 use crate::upstream::postgres::{Failed, Piece};
@@ -58,6 +58,10 @@ impl Conversation {
                 () = self.stoppable.stopped() => {
                     self.upstream.stop().await;
                     self.stoppable.handled();
+                }
+                () = deadline(self.turn.deadline), if self.turn.deadline.is_some() => {
+                    self.turn.deadline = None;
+                    self.upstream.stop().await;
                 }
             }
         }

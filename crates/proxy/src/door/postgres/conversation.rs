@@ -18,7 +18,7 @@ use super::cancel::Stoppable;
 use super::client::Client;
 use super::reading::{Library, Reading, State, Unread, failed_transaction};
 use super::turn::{Closing, Ending, Fate, Going, Running, Turn};
-use super::{PostgresDoor, told};
+use super::{HoldInTransaction, PostgresDoor, told};
 use crate::door::copies;
 use crate::upstream::postgres::{Connection, Failed, Piece};
 
@@ -49,6 +49,8 @@ pub(super) enum End {
     UpstreamGone(Failed),
     /// The upstream said why it ends, and the client was told.
     UpstreamEnded,
+    /// The client did nothing for longer than it may.
+    Idle,
     /// The client sent more than it may while its statement waits for people.
     Flooded,
     /// What the client sends is no PostgreSQL.
@@ -184,6 +186,7 @@ impl Conversation {
 
     /// Waits for the client while nothing runs; passes on what the upstream says in between.
     async fn idle(&mut self) -> Result<(), End> {
+        let idle = self.door.0.limits.longest_idle.map(|limit| Instant::now() + limit);
         tokio::select! {
             filled = self.client.fill() => filled.map_err(|_| End::ClientGone),
             filled = self.upstream.fill() => {
@@ -196,6 +199,7 @@ impl Conversation {
                 self.stoppable.handled();
                 Ok(())
             }
+            () = deadline(idle), if idle.is_some() => Err(End::Idle),
         }
     }
 
@@ -288,7 +292,7 @@ impl Conversation {
                 Unread::Failed(failed) => Err(failed.into()),
             };
         }
-        let obstacle = self.obstacle(&reading, before);
+        let obstacle = self.obstacle(&reading, &state, before);
         before.moved |= act.purpose == Purpose::Run
             && (reading.moves_state()
                 || reading.moves_names()
@@ -297,12 +301,14 @@ impl Conversation {
             Ok(copies) => copies,
             Err(refusal) => return Ok(self.refused(&refusal)),
         };
-        let mut settled = self.session.present(presented(act, reading.with(&copies), (state, obstacle))).await;
+        let reason = self.state.reason_of(&act.statement.text, &self.upstream);
+        let mut settled = self.session.present(presented(act, reading.with(&copies), (state, obstacle, &reason))).await;
+        let limit = self.limit_of_hold();
         loop {
             match settled {
                 Settlement::Forward(clearance) => return Ok(Cleared::Forward(clearance, reading)),
                 Settlement::Refused(refusal) => return Ok(self.refused(&refusal)),
-                Settlement::Held(held) => match self.hold(&held, &act.statement.text).await? {
+                Settlement::Held(held) => match self.hold(&held, &act.statement.text, limit).await? {
                     Woken::Moved(again, state) => {
                         let now = match copies::hidden(&mut self.session, &again.copied).await {
                             Ok(now) => now,
@@ -317,7 +323,7 @@ impl Conversation {
                             self.session.resume(state, Some(again.statement.bound.clone())).await
                         } else {
                             (reading, copies) = (again, now);
-                            self.session.present(presented(act, reading.with(&copies), (state, None))).await
+                            self.session.present(presented(act, reading.with(&copies), (state, None, &reason))).await
                         };
                     }
                     Woken::Told(report) => {
@@ -366,6 +372,12 @@ impl Conversation {
         let whose = (self.door.0.upstream.database.as_str(), self.session.id());
         let reading = match occasion {
             Occasion::Presented => self.library.read(&mut self.upstream, &target, (text, hides)).await?,
+            // There the settings are shown one by one, which disturbs no transaction.
+            Occasion::Woken if self.upstream.status != Status::Idle => {
+                self.library.forget();
+                self.state.doubt();
+                self.library.read(&mut self.upstream, &target, (text, hides)).await?
+            }
             Occasion::Woken => {
                 // What moves from here on is asked for again.
                 self.upstream.settings_moved = false;
@@ -381,7 +393,7 @@ impl Conversation {
         Ok((reading, state))
     }
 
-    fn obstacle(&mut self, reading: &Reading, before: &Before) -> Option<Obstacle> {
+    fn obstacle(&mut self, reading: &Reading, state: &SessionState, before: &Before) -> Option<Obstacle> {
         if reading.listens() && self.hides_something() {
             return Some(Obstacle::Unsupported(
                 "LISTEN on a target with classes: what others notify may hold anything",
@@ -398,19 +410,34 @@ impl Conversation {
             let what = "a statement behind one that may change settings, in one pipeline; send Sync in between";
             return Some(Obstacle::Unsupported(what));
         }
-        match self.upstream.status {
-            Status::Open | Status::Failed => Some(Obstacle::CannotWait("inside a transaction")),
-            Status::Idle if !before.alone => Some(Obstacle::CannotWait("in a pipeline with other statements")),
-            Status::Idle => None,
+        // Under any other isolation the catalog that is asked before a release would be that of the transaction's begin.
+        let sees_changes = state.0.get("transaction_isolation").is_some_and(|level| level == "read committed");
+        match (self.upstream.status, self.door.0.limits.in_transaction) {
+            (Status::Failed, _) | (Status::Open, HoldInTransaction::Refuse) => {
+                Some(Obstacle::CannotWait("inside a transaction"))
+            }
+            (Status::Open, HoldInTransaction::Hold(_)) if !sees_changes => {
+                Some(Obstacle::CannotWait("inside a transaction that is not `READ COMMITTED`"))
+            }
+            _ if !before.alone => Some(Obstacle::CannotWait("in a pipeline with other statements")),
+            (Status::Open | Status::Idle, _) => None,
+        }
+    }
+
+    /// How long what is held now may wait: inside a transaction it keeps locks.
+    fn limit_of_hold(&self) -> Option<Wait> {
+        match (self.upstream.status, self.door.0.limits.in_transaction) {
+            (Status::Open, HoldInTransaction::Hold(limit)) => Some(Wait { limit, until: Instant::now() + limit }),
+            (Status::Open | Status::Failed | Status::Idle, _) => None,
         }
     }
 
     /// Waits for people. The client is told at once and every minute; it may leave or cancel, and the upstream may end.
-    async fn hold(&mut self, held: &HeldNotice, text: &Arc<str>) -> Result<Woken, End> {
+    async fn hold(&mut self, held: &HeldNotice, text: &Arc<str>, limit: Option<Wait>) -> Result<Woken, End> {
         // What a release needs to know, asked while the verdict is written.
         let mut looked: Option<(Woken, Instant)> = None;
         loop {
-            self.client.say(&Said::Report(&told::held(held, &self.door.0.reviews)));
+            self.client.say(&Said::Report(&told::held(held, &self.door.0.reviews, limit.map(|wait| wait.limit))));
             self.client.flush().await.map_err(|_| End::ClientGone)?;
             let again = tokio::time::sleep(REMIND);
             tokio::pin!(again);
@@ -440,6 +467,9 @@ impl Conversation {
                     () = self.stoppable.stopped() => {
                         self.stoppable.handled();
                         return Ok(Woken::Told(cancelled(held, &self.door.0.reviews)));
+                    }
+                    () = deadline(limit.map(|wait| wait.until)), if limit.is_some() => {
+                        return Ok(Woken::Told(waited(held, &self.door.0.reviews)));
                     }
                     () = &mut again => break,
                 }
@@ -501,6 +531,10 @@ impl End {
                 )
                 .hint("its review stays open: run it again to wait for it, and send the rest when it has run"),
             ),
+            Self::Idle => Some(
+                told::fatal(told::IDLE, "nothing was done in this session for longer than the gateway allows")
+                    .hint("connect again; what was not committed is undone"),
+            ),
             Self::Malformed(malformed) => Some(told::fatal(told::VIOLATION, malformed)),
             Self::OutOfPlace(tag) => {
                 let what = format!("message `{}` among the rows of a COPY: nothing of it is kept", char::from(*tag));
@@ -548,7 +582,7 @@ enum Woken {
 fn presented(
     act: &Act,
     (statement, statement_digest): (Arc<Statement>, Digest),
-    (state, obstacle): (Arc<SessionState>, Option<Obstacle>),
+    (state, obstacle, reason): (Arc<SessionState>, Option<Obstacle>, &str),
 ) -> Presented {
     Presented {
         statement,
@@ -558,9 +592,31 @@ fn presented(
         purpose: act.purpose,
         obstacle,
         reveal: BTreeSet::new(),
-        reason: String::new(),
+        reason: reason.to_owned(),
         payload: Payload(act.bytes.clone()),
     }
+}
+
+/// How long something may wait, and until when.
+#[derive(Clone, Copy)]
+struct Wait {
+    limit: std::time::Duration,
+    until: Instant,
+}
+
+/// Sleeps until then; for ever, where there is no such time.
+pub(super) async fn deadline(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The wait inside a transaction was as long as it may be.
+fn waited(held: &HeldNotice, reviews: &str) -> Report {
+    told::error(told::CANCELLED, "nobody answered in the time that a transaction may be kept open for it")
+        .detail(format!("review {} ({}) stays open: {reviews}{}", held.code, held.review, held.review))
+        .hint("roll back, and run the whole transaction again when it is approved")
 }
 
 fn cancelled(held: &HeldNotice, reviews: &str) -> Report {

@@ -13,14 +13,14 @@ use protocol::postgres::message::{Opening, Report, Said, Start, take_opening, ta
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
 use super::client::Client;
 use super::conversation::Conversation;
 use super::newcomers::Place;
 use super::reading::Library;
-use super::{PostgresDoor, newcomers, told};
+use super::seats::Seat;
+use super::{PostgresDoor, told};
 use crate::tls::keep_alive;
 use crate::upstream::postgres::Failed;
 
@@ -69,7 +69,7 @@ pub(super) async fn let_in(door: &PostgresDoor, stream: TcpStream, place: &Place
 }
 
 /// A session that may go on, and its seat.
-type Entered = (Box<Conversation>, OwnedSemaphorePermit);
+type Entered = (Box<Conversation>, Seat);
 
 struct Opened {
     client: Client,
@@ -224,7 +224,7 @@ async fn enter(
     let enforcement = &door.0.enforcement;
     let standing = enforcement.authenticate_token(&token).await.map_err(|failed| not_authenticated(&failed))?;
     place.leave();
-    let seat = newcomers::seat(&door.0.seats)?;
+    let seat = door.0.seats.take(standing.actor.principal.id)?;
     check_database(door, &start)?;
     let target = enforcement.targets().get(door.target()).cloned();
     let target = target.ok_or_else(|| told::fatal("3D000", "the target of this door is no longer configured"))?;

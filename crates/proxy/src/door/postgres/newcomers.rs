@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::postgres::message::Report;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::told;
@@ -79,21 +79,8 @@ impl Drop for Place {
     }
 }
 
-/// A seat for a session, while there is one.
-///
-/// # Errors
-/// If all are taken.
-pub(super) fn seat(seats: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Report> {
-    Arc::clone(seats).try_acquire_owned().map_err(|_| {
-        let why = format!("too many sessions: this door has {SESSIONS}, and all are open");
-        told::fatal(told::TOO_MANY_CONNECTIONS, why).hint("end another, or try again later")
-    })
-}
-
 /// Connections at a time of which it is not known who they are.
 const PLACES: usize = 500;
-/// Sessions at a time.
-pub(super) const SESSIONS: usize = 1_000;
 /// The longest that a login may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -136,14 +123,5 @@ mod tests {
         place.during(tokio::time::sleep(LIMIT / 2)).await.unwrap();
         let told = place.during(pending::<()>()).await.unwrap_err();
         assert_eq!((told.code, begun.elapsed()), ("57014", LIMIT));
-    }
-
-    #[test]
-    fn a_session_without_a_seat_is_told_so() {
-        let seats = Arc::new(Semaphore::new(1));
-        let taken = seat(&seats).unwrap();
-        assert_eq!(seat(&seats).unwrap_err().code, "53300");
-        drop(taken);
-        assert!(seat(&seats).is_ok());
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use model::{DataClass, Digest, Operation, SessionId, SessionState, Statement, Target, Verb};
 use protocol::postgres::message::Report;
 use protocol::postgres::result::Status;
-use protocol::sql::postgres::{Classified, classify};
+use protocol::sql::postgres::{Classified, classify, reason};
 use protocol::sql::{Meaning, Prepared};
 
 use super::told;
@@ -27,6 +27,10 @@ pub(super) struct Reading {
     pub(super) words: Words,
     /// Classes whose values it may store where they have none.
     pub(super) copied: BTreeSet<DataClass>,
+    /// What it says of why statements behind it are run.
+    pub(super) reason: Option<String>,
+    /// It begins a transaction with modes of its own.
+    sets_modes: bool,
     /// What it does to prepared statements, by SQL.
     pub(super) prepared: Prepared,
     /// Prepared statements that it executes, by SQL.
@@ -231,6 +235,8 @@ impl Reading {
         Self {
             digest: statement.digest(),
             is_plain,
+            reason: meaning.reason,
+            sets_modes: meaning.sets_modes,
             prepared: meaning.prepared,
             executes: meaning.executes,
             fetches: meaning.fetches,
@@ -300,6 +306,8 @@ pub(super) struct State {
     age: Age,
     /// Something may have moved it since a transaction began: its end may move it back.
     moved_inside: bool,
+    /// Why what comes is run, as the session said last.
+    reason: String,
     /// How often something ran that may have moved settings which are not asked for, such as those of others' making.
     unlisted: u64,
     /// As the gate has it, until anything of it changes.
@@ -359,11 +367,35 @@ impl State {
             let unlisted = [Verb::SqlConfigure, Verb::SqlCall, Verb::SqlDefineCode, Verb::Unknown];
             let moved = reading.statement.operations.iter().any(|operation| unlisted.contains(&operation.verb));
             self.unlisted += u64::from(moved);
+        } else if reading.sets_modes {
+            (self.age, self.moved_inside) = (Age::Moved, true);
         } else if reading.keeps_house() && self.moved_inside {
             self.age = Age::Moved;
         }
         if status == Status::Idle {
             self.moved_inside = false;
+        }
+    }
+
+    /// What is known of it is asked for again.
+    pub(super) const fn doubt(&mut self) {
+        self.age = Age::Moved;
+    }
+
+    /// The session said why what comes is run.
+    pub(super) fn handle_reason(&mut self, reason: &str) {
+        reason.clone_into(&mut self.reason);
+    }
+
+    /// Why a text is run: as it says itself, as the session said, or else what its client calls itself.
+    pub(super) fn reason_of(&self, text: &str, connection: &Connection) -> String {
+        if let Some(said) = reason::in_comment(text) {
+            return said.to_owned();
+        }
+        let called = connection.settings.get("application_name").filter(|name| !name.is_empty());
+        match (self.reason.as_str(), called) {
+            ("", Some(name)) => format!("none given; the client calls itself {name}"),
+            (said, _) => said.to_owned(),
         }
     }
 

@@ -9,6 +9,7 @@ use model::{DataClass, Purpose};
 use protocol::postgres::action::Reply;
 use protocol::postgres::message::{Report, Said};
 use protocol::postgres::result::Status;
+use tokio::time::Instant;
 
 use super::answers::changed;
 use super::conversation::{Conversation, End};
@@ -45,6 +46,7 @@ impl Conversation {
             // What an earlier part of the pipeline may show, a later error may.
             self.turn.secrecy = self.turn.secrecy.max(Secrecy::Checks);
         }
+        self.turn.deadline = self.door.0.limits.longest_run.map(|limit| Instant::now() + limit);
         self.turn.syncing = if closing == Closing::Sync { Syncing::Came } else { Syncing::NotYet };
         let went = self.send_all(going, &hidden, closing).await;
         let ended = went.is_err() || closing != Closing::Flush;
@@ -94,6 +96,9 @@ impl Conversation {
                     self.library.forget();
                 }
                 self.state.handle_run(&running.reading, status);
+                if let Some(reason) = running.reading.reason.as_ref().filter(|_| running.is_answered()) {
+                    self.state.handle_reason(reason);
+                }
             }
             let (run, plain, end) = (running.run, running.is_plain(), running.end(implicit, failed));
             self.session.ended(run, plain, &end).await.map_err(End::Unrecorded)?;

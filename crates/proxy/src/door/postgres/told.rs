@@ -1,6 +1,8 @@
 //! What a client is told, in PostgreSQL's own shape: refusals with the deciding rule and what to do next, the notice of
 //! a held statement, the end of a connection.
 
+use std::time::Duration;
+
 use enforcement::HeldNotice;
 use gate::{Refusal, RefusalKind};
 use protocol::postgres::message::{Report, Severity};
@@ -31,10 +33,17 @@ const fn code_of(kind: RefusalKind) -> &'static str {
 }
 
 /// The notice of a held statement.
-pub(super) fn held(notice: &HeldNotice, reviews: &str) -> Report {
-    Report::new(Severity::Notice, "01000", notice.message())
-        .detail(format!("{reviews}{}", notice.review))
-        .hint("it runs when it is approved; if you cancel it the review stays open, and running it again waits again")
+pub(super) fn held(notice: &HeldNotice, reviews: &str, limit: Option<Duration>) -> Report {
+    let report = Report::new(Severity::Notice, "01000", notice.message()).detail(format!("{reviews}{}", notice.review));
+    match limit {
+        None => report.hint(
+            "it runs when it is approved; if you cancel it the review stays open, and running it again waits again",
+        ),
+        Some(limit) => report.hint(format!(
+            "it runs when it is approved within {} s, for which the transaction stays open; after that the review stays open",
+            limit.as_secs()
+        )),
+    }
 }
 
 /// A text that cannot be read.
@@ -79,3 +88,5 @@ pub(super) const CHANGED: &str = "40001";
 pub(super) const CANCELLED: &str = "57014";
 /// `in_failed_sql_transaction`
 pub(super) const FAILED: &str = "25P02";
+/// `idle_session_timeout`.
+pub(super) const IDLE: &str = "57P05";

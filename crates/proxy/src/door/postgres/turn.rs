@@ -11,6 +11,7 @@ use protocol::postgres::Frame;
 use protocol::postgres::action::{Act, Housekeeping, Reply};
 use protocol::postgres::message::Report;
 use protocol::postgres::result::{self, Field};
+use tokio::time::Instant;
 
 use super::reading::{Reading, Words};
 
@@ -153,6 +154,8 @@ pub(super) struct Turn {
     /// What the server copies now.
     pub(super) copies: Copies,
     pub(super) syncing: Syncing,
+    /// When what runs is stopped.
+    pub(super) deadline: Option<Instant>,
     /// Some of the pipeline was sent.
     pub(super) is_begun: bool,
     pub(super) client_gone: bool,
