@@ -398,7 +398,12 @@ mod tests {
             ("listen = \"127.0.0.1:0\"\n", "", "`listen` is missing"),
             ("owner = \"dba\"\n", "owner = \"dba\"\npassword = \"hunter2\"\n", "never written here"),
             ("owner = \"dba\"\n", "owner = \"dba\"\npassword = { env = \"A\", file = \"b\" }\n", "never written here"),
-            ("owner = \"dba\"\n", "owner = \"dba\"\nlongest-run = \"5m\"\n", "`statement_timeout`"),
+            ("owner = \"dba\"\n", "owner = \"dba\"\nlongest-run = \"2d\"\n", "`longest-run` is a time from `1s`"),
+            ("owner = \"dba\"\n", "owner = \"dba\"\nlongest-idle = \"soon\"\n", "`longest-idle` is a time"),
+            ("owner = \"dba\"\n", "owner = \"dba\"\nsessions = 0\n", "`sessions` is from 1"),
+            ("owner = \"dba\"\n", "owner = \"dba\"\nsessions = 2\nsessions-per-actor = 3\n", "no more than that"),
+            ("owner = \"dba\"\n", "owner = \"dba\"\nhold-in-transaction = \"yes\"\n", "`refuse` or `hold`"),
+            ("owner = \"dba\"\n", "owner = \"dba\"\nlongest-hold-in-transaction = \"5m\"\n", "goes with"),
         ] {
             let told = refused(&bank.replace(from, to));
             assert!(told.contains(words) && !told.contains("hunter2"), "{to}: {told}");
