@@ -86,13 +86,20 @@ impl Login {
 
     /// One of PostgreSQL's clients, which finds all of it in an environment that holds nothing else.
     pub fn client(&self, program: &str) -> Command {
+        let mut command = self.command(&programs::client(program));
+        command.env("PGAPPNAME", program);
+        command
+    }
+
+    /// Any program that goes by the environment as `libpq` does.
+    pub fn command(&self, program: &Path) -> Command {
         let (host, port) = match &self.place {
             Place::Tcp(address) => (address.ip().to_string(), address.port()),
             Place::Socket(folder, port) => (folder.to_str().expect("UTF-8").to_owned(), *port),
         };
-        let mut command = Command::new(programs::client(program));
+        let mut command = Command::new(program);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LC_ALL", "C.UTF-8");
-        command.env("HOME", "/nonexistent").env("PGAPPNAME", program).env("PGCONNECT_TIMEOUT", "30");
+        command.env("HOME", "/nonexistent").env("PGCONNECT_TIMEOUT", "30");
         command.env("PGHOST", host).env("PGPORT", port.to_string()).env("PGDATABASE", &self.database);
         command.env("PGUSER", &self.user).env("PGPASSWORD", &self.password).envs(&self.environment);
         command.kill_on_drop(true);

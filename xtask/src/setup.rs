@@ -5,6 +5,7 @@
 
 mod install;
 mod machine;
+mod modules;
 mod needs;
 
 use anyhow::{Result, bail};
@@ -13,6 +14,7 @@ pub(crate) use self::needs::Purpose;
 
 use self::install::Rights;
 use self::machine::Machine;
+use self::modules::Modules;
 use self::needs::{NEEDS, Need};
 use crate::Misuse;
 
@@ -43,15 +45,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         println!("{}", describe(finding));
     }
     let packages = missing_packages(&findings);
-    if packages.is_empty() {
-        println!("setup: nothing is missing");
-        return Ok(());
-    }
-    if request.change == Change::Nothing {
+    if request.change == Change::Nothing && !packages.is_empty() {
         println!("{}", install::advice(&packages));
         bail!("missing: {}", missing(&findings));
     }
-    install_and_look_again(&packages, request.purpose)
+    if !packages.is_empty() {
+        install_and_look_again(&packages, request.purpose)?;
+    }
+    ensure_modules(&request)?;
+    println!("setup: nothing is missing");
+    Ok(())
 }
 
 /// Installs what is missing for this purpose; one line when nothing is.
@@ -60,12 +63,25 @@ pub(crate) fn ensure(purpose: Purpose) -> Result<()> {
     let packages = missing_packages(&findings);
     if packages.is_empty() {
         eprintln!("setup: all {} programs and libraries are there", findings.len());
+    } else {
+        for finding in findings.iter().filter(|finding| finding.place.is_none()) {
+            eprintln!("{}", describe(finding));
+        }
+        install_and_look_again(&packages, purpose)?;
+    }
+    ensure_modules(&Request { purpose, change: Change::Install })
+}
+
+/// Only tests run scripts for node.
+fn ensure_modules(request: &Request) -> Result<()> {
+    let modules = Modules::of_the_tests();
+    if request.purpose == Purpose::Build || modules.are_there() {
         return Ok(());
     }
-    for finding in findings.iter().filter(|finding| finding.place.is_none()) {
-        eprintln!("{}", describe(finding));
+    if request.change == Change::Nothing {
+        bail!("missing: packages of npm that the tests' scripts use; `cargo xtask setup` installs them");
     }
-    install_and_look_again(&packages, purpose)
+    modules.install()
 }
 
 fn install_and_look_again(packages: &[&str], purpose: Purpose) -> Result<()> {
@@ -80,7 +96,7 @@ fn install_and_look_again(packages: &[&str], purpose: Purpose) -> Result<()> {
     if !still.is_empty() {
         bail!("still missing after installing {}: {still} (see {})", packages.join(" "), install::log_file().display());
     }
-    eprintln!("setup: installed {}; nothing is missing now", packages.join(" "));
+    eprintln!("setup: installed {}", packages.join(" "));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 mod allowed;
 mod classifier;
+mod clients;
 mod configured;
 mod copied;
 mod copy;

@@ -86,7 +86,20 @@ impl Machine {
     }
 }
 
+const SYSTEM_PYTHON: &str = "/usr/bin/python3";
+const JDBC_DRIVER: &str = "/usr/share/java/postgresql.jar";
+
 const C_PROBE: &[u8] = b"#include <stddef.h>\n#include <stdio.h>\nint main(void) { return 0; }\n";
+
+/// A module of the system's own Python, for which the system packages them.
+pub(super) fn python_module(name: &str) -> Option<String> {
+    let find = format!("import importlib.util as u; print(u.find_spec('{name}').origin)");
+    answer(Command::new(SYSTEM_PYTHON).args(["-I", "-c", &find]))
+}
+
+pub(super) fn jdbc_driver() -> Option<String> {
+    Path::new(JDBC_DRIVER).is_file().then(|| JDBC_DRIVER.to_owned())
+}
 
 /// The version of a server whose programs all stand in this folder, if it is new enough.
 fn server_version(folder: &Path) -> Option<String> {

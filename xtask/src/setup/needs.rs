@@ -2,7 +2,7 @@
 //!
 //! Tests of a peer that is missing must fail, not skip; so every real peer the tests use stands here.
 
-use super::machine::Machine;
+use super::machine::{self, Machine};
 
 /// What the machine is set up for. Testing includes building.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,12 @@ pub(super) const NEEDS: &[Need] = &[
         find: |machine| machine.postgres_client("pgbench"),
     },
     Need {
+        what: "pg_dump",
+        package: "postgresql",
+        purpose: Purpose::Test,
+        find: |machine| machine.postgres_client("pg_dump"),
+    },
+    Need {
         what: "pgbouncer",
         package: "pgbouncer",
         purpose: Purpose::Test,
@@ -63,6 +69,33 @@ pub(super) const NEEDS: &[Need] = &[
     Need { what: "python3", package: "python3", purpose: Purpose::Test, find: |machine| machine.program("python3") },
     Need { what: "curl", package: "curl", purpose: Purpose::Test, find: |machine| machine.program("curl") },
     Need { what: "openssl", package: "openssl", purpose: Purpose::Test, find: |machine| machine.program("openssl") },
+    Need {
+        what: "psycopg",
+        package: "python3-psycopg",
+        purpose: Purpose::Test,
+        find: |_| machine::python_module("psycopg"),
+    },
+    Need {
+        what: "asyncpg",
+        package: "python3-asyncpg",
+        purpose: Purpose::Test,
+        find: |_| machine::python_module("asyncpg"),
+    },
+    // A JDK, not a JRE: it compiles the test's source as it starts.
+    Need {
+        what: "javac",
+        package: "default-jdk-headless",
+        purpose: Purpose::Test,
+        find: |machine| machine.program("javac"),
+    },
+    Need {
+        what: "PostgreSQL JDBC driver",
+        package: "libpostgresql-jdbc-java",
+        purpose: Purpose::Test,
+        find: |_| machine::jdbc_driver(),
+    },
+    Need { what: "node", package: "nodejs", purpose: Purpose::Test, find: |machine| machine.program("node") },
+    Need { what: "npm", package: "npm", purpose: Purpose::Test, find: |machine| machine.program("npm") },
 ];
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use e2e::shop::insert;
 use e2e::until;
 
 /// The gateway's own login, as the gateway would make it: over TCP, with a password.
-fn with_password(bank: &Bank) -> Login {
+pub(super) fn with_password(bank: &Bank) -> Login {
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], bank.server.port));
     Login::tcp(address, "gateway", &bank.server.password, &bank.name)
 }
