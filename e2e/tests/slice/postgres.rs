@@ -8,6 +8,7 @@ mod configured;
 mod copied;
 mod copy;
 mod drift;
+mod drivers;
 mod extended;
 mod faults;
 mod holding;
