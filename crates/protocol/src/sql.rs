@@ -75,8 +75,10 @@ pub struct Meaning {
     pub sets_modes: bool,
     /// Prepared statements that it executes by SQL.
     pub executes: Vec<String>,
-    /// Whether it goes on with a cursor of before.
-    pub fetches: bool,
+    /// Cursors that it declares.
+    pub declares: Vec<String>,
+    /// Cursors of before that it goes on with.
+    pub fetches: Vec<String>,
     /// How many values its placeholders take.
     pub placeholders: usize,
 }

@@ -410,13 +410,16 @@ impl Said<'_> {
             }),
             Self::Ready(status) => framed(output, b'Z', |body| body.put_u8(*status)),
             Self::Negotiate(options) => framed(output, b'v', |body| {
-                body.put_i32(0);
+                body.put_i32(VERSION_3_0);
                 body.put_i32(i32::try_from(options.len()).unwrap_or(i32::MAX));
                 options.iter().for_each(|option| put_text(body, option));
             }),
         }
     }
 }
+
+/// The newest version that is spoken here, as a start packet names it.
+const VERSION_3_0: i32 = 3 << 16;
 
 fn write_report(report: &Report, body: &mut BytesMut) {
     let severity = report.severity.as_str();

@@ -22,6 +22,8 @@ pub(super) fn meaning(name: &str) -> Meaning {
     match name {
         "set_config" => Meaning::OnTarget(Verb::SqlConfigure),
         "pg_notify" => Meaning::OnTarget(Verb::SqlNotify),
+        // A session gives back what it took: poolers say so.
+        "pg_advisory_unlock_all" => Meaning::OnTarget(Verb::SqlHousekeep),
         "pg_read_file"
         | "pg_read_binary_file"
         | "pg_ls_dir"

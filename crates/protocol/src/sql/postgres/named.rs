@@ -48,7 +48,7 @@ impl Reading<'_> {
                     Node::DeclareCursorStmt(declare) if declare.portalname() == Some(name) => Some(declare.query()),
                     _ => None,
                 });
-                self.meaning.fetches = true;
+                self.meaning.fetches.push(name.to_owned());
             }
         }
     }

@@ -26,7 +26,9 @@ impl Reading<'_> {
             Node::ExecuteStmt(execute) => self.execute(execute),
             Node::DeclareCursorStmt(declare) => {
                 self.statement_inside(declare.query());
-                self.declared.extend(declare.portalname().map(str::to_owned));
+                let name = declare.portalname().unwrap_or("").to_owned();
+                self.meaning.declares.push(name.clone());
+                self.declared.insert(name);
             }
             Node::FetchStmt(fetch) => self.fetch(fetch),
             Node::CreateTableAsStmt(create) => self.create_as(create),

@@ -34,7 +34,7 @@ struct Read {
 }
 
 enum Upstream {
-    Sqlite { file: SqliteUpstream, meaning: Meaning },
+    Sqlite { file: SqliteUpstream, meaning: Box<Meaning> },
     Gateway(GatewayOperation),
 }
 
@@ -152,7 +152,13 @@ async fn read(door: &NativeDoor, proposal: Proposal) -> Result<Read, Problem> {
                 operations: meaning.operations.clone(),
                 bound: meaning.bound.clone(),
             };
-            Ok(Read { proposal, target, statement, parameters, upstream: Upstream::Sqlite { file, meaning } })
+            Ok(Read {
+                proposal,
+                target,
+                statement,
+                parameters,
+                upstream: Upstream::Sqlite { file, meaning: Box::new(meaning) },
+            })
         }
         TargetKind::Postgres => Err(Problem::new(
             400,

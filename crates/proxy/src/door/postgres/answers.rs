@@ -195,7 +195,8 @@ impl Conversation {
 
     /// An answer to a Query: its statements answer one after the other.
     fn handle_query_answer(&mut self, frame: &Frame) -> Result<(), End> {
-        self.check_columns(Some(0), frame)?;
+        // It is the last: nothing of a pipeline comes behind it.
+        self.check_columns(self.turn.acts.len().checked_sub(1), frame)?;
         if self.turn.fate == Fate::Dropped {
             return Ok(());
         }
@@ -211,14 +212,14 @@ impl Conversation {
         match frame.tag {
             b'D' => self.pass_row(frame),
             b'C' => {
-                if let Some(running) = self.turn.acts.get_mut(0) {
+                if let Some(running) = self.turn.acts.last_mut() {
                     running.handle_answered(frame);
                 }
                 self.pass(frame);
                 Ok(())
             }
             b'I' => {
-                if let Some(running) = self.turn.acts.get_mut(0) {
+                if let Some(running) = self.turn.acts.last_mut() {
                     running.progress = Progress::Answered(String::new());
                 }
                 self.pass(frame);
@@ -265,6 +266,11 @@ impl Conversation {
         if ends && let Some(expected) = self.turn.expected.pop_front() {
             if !is_ours {
                 self.names.handle_reply(&expected.reply);
+                if let (Reply::Bound(name, _), Some(running)) =
+                    (&expected.reply, act.and_then(|act| self.turn.acts.get(act)))
+                {
+                    self.opened.open(name, &running.reading);
+                }
             }
             let last = !self.turn.expected.iter().any(|more| more.act == act && !more.is_ours);
             if let Some(running) = act.and_then(|act| self.turn.acts.get_mut(act))

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::cancel::Stoppable;
 use super::client::Client;
 use super::reading::{Library, Reading, State, Unread, failed_transaction};
-use super::turn::{Closing, Ending, Fate, Going, Running, Turn};
+use super::turn::{Closing, Ending, Fate, Going, Opened, Running, Turn};
 use super::{HoldInTransaction, PostgresDoor, told};
 use crate::door::copies;
 use crate::upstream::postgres::{Connection, Failed, Piece};
@@ -32,8 +32,11 @@ pub(super) struct Conversation {
     pub(super) names: Names,
     /// What names meant when each prepared statement was last planned.
     planned: HashMap<Planned, Vec<Bound>>,
+    pub(super) opened: Opened,
     pub(super) library: Library,
     pub(super) state: State,
+    /// A Query that ended what came in before it.
+    next: Option<Frame>,
     /// The pipeline under way.
     pub(super) turn: Turn,
 }
@@ -85,7 +88,8 @@ impl Conversation {
     ) -> Self {
         let (names, state) = (Names::default(), State::default());
         let (planned, turn) = (HashMap::new(), Turn::default());
-        Self { door, client, upstream, session, stoppable, names, planned, library, state, turn }
+        let (opened, next) = (Opened::default(), None);
+        Self { door, client, upstream, session, stoppable, names, planned, opened, library, state, next, turn }
     }
 
     /// Until either side ends it.
@@ -118,7 +122,11 @@ impl Conversation {
     async fn listen(&mut self) -> Result<Heard, End> {
         let (mut messages, mut bytes): (Vec<(Message, Frame)>, usize) = (Vec::new(), 0);
         loop {
-            let Some(frame) = take_frame(&mut self.client.input).map_err(End::Malformed)? else {
+            let frame = match self.next.take() {
+                Some(frame) => Some(frame),
+                None => take_frame(&mut self.client.input).map_err(End::Malformed)?,
+            };
+            let Some(frame) = frame else {
                 self.idle().await?;
                 continue;
             };
@@ -144,12 +152,11 @@ impl Conversation {
                 Message::Terminate => return Err(End::Goodbye),
                 // Late, or about no copy that was let through: ignored, as the server does.
                 Message::Copy => {}
-                Message::Query(text) if messages.is_empty() && !self.turn.is_begun => {
-                    return Ok((Ok(query(text, &frame)), Closing::Query));
-                }
+                Message::Query(text) if messages.is_empty() => return Ok((Ok(query(text, &frame)), Closing::Query)),
+                // Where no Sync stands before it, it comes behind what does, and ends that with itself.
                 Message::Query(_) => {
-                    let why = "a Query stands in a pipeline that no Sync ended";
-                    return Ok((Err(told::error(told::VIOLATION, why)), Closing::Flush));
+                    self.next = Some(frame);
+                    return Ok((self.build(messages), Closing::Flush));
                 }
                 Message::FunctionCall => {
                     let what = "a function call by number; call the function in a statement";
@@ -251,6 +258,9 @@ impl Conversation {
             self.stoppable.handled();
         }
         let is_run = |step: &&Step| matches!(step, Step::Act(act) if act.purpose == Purpose::Run);
+        if self.turn.has_only_prepared() && pipeline.steps.iter().any(|step| is_run(&step)) {
+            self.end_prepared().await?;
+        }
         let alone = pipeline.steps.iter().filter(is_run).count() <= 1 && !self.turn.is_begun;
         let mut going = Vec::with_capacity(pipeline.steps.len());
         let mut before = Before { alone, moved: self.turn.moved };
@@ -259,7 +269,7 @@ impl Conversation {
                 Step::Housekeeping(housekeeping) => going.push(Going::Housekeeping(housekeeping)),
                 Step::Act(act) => match self.clear(&act, &mut before).await {
                     Ok(Cleared::Forward(clearance, reading)) => {
-                        going.push(Going::Act(Box::new(Running::new(act, reading, clearance))));
+                        going.push(Going::Act(Box::new(Running::new(act, reading, clearance, &self.opened))));
                     }
                     Ok(Cleared::Refused(report)) => {
                         self.drop_cleared(going).await?;
@@ -508,8 +518,8 @@ impl Conversation {
             self.client.say(&Said::Report(&report));
             self.client.say(&Said::Ready(self.upstream.status.byte()));
         }
-        if self.turn.is_begun && closing == Closing::Sync {
-            return self.forward(Vec::new(), closing).await;
+        if self.turn.is_begun && closing != Closing::Flush {
+            return self.forward(Vec::new(), Closing::Sync).await;
         }
         self.client.flush().await.map_err(|_| End::ClientGone)
     }

@@ -11,7 +11,8 @@ use crate::upstream::postgres::{Courtesy, Failed};
 impl Conversation {
     /// The server begins to take rows, or to give them. It may do so only for a statement that was judged as such.
     pub(super) fn handle_copy_begins(&mut self, frame: &Frame, until: Until) -> Result<(), End> {
-        let at = self.turn.expected.front().map_or(Some(0), |expected| expected.act);
+        let last = self.turn.acts.len().checked_sub(1);
+        let at = self.turn.expected.front().map_or(last, |expected| expected.act);
         let reading = at.and_then(|at| self.turn.acts.get(at)).map(|running| &running.reading);
         let may_tell = self.turn.secrecy == Secrecy::Open || reading.is_some_and(|reading| !reading.may_show_classes);
         self.turn.copies = match frame.tag {

@@ -35,8 +35,10 @@ pub(super) struct Reading {
     pub(super) prepared: Prepared,
     /// Prepared statements that it executes, by SQL.
     pub(super) executes: Vec<String>,
-    /// It goes on with a cursor, which was judged by what names meant when it was declared.
-    pub(super) fetches: bool,
+    /// Cursors that it declares.
+    pub(super) declares: Vec<String>,
+    /// Cursors that it goes on with: they were judged by what names meant when they were declared.
+    pub(super) fetches: Vec<String>,
     /// Columns of the relations that it was read by.
     pub(super) origins: Arc<Origins>,
     pub(super) statements: usize,
@@ -239,6 +241,7 @@ impl Reading {
             sets_modes: meaning.sets_modes,
             prepared: meaning.prepared,
             executes: meaning.executes,
+            declares: meaning.declares,
             fetches: meaning.fetches,
             may_show_classes,
             words,

@@ -79,6 +79,16 @@ impl Conversation {
         Ok(())
     }
 
+    /// What was only prepared under a Flush is a pipeline of its own: what runs behind it may wait for people, and keeps no
+    /// locks meanwhile. The client's own Sync is still to come.
+    pub(super) async fn end_prepared(&mut self) -> Result<(), End> {
+        self.upstream.put(&Courtesy::Sync)?;
+        self.relay(Until::Described).await?;
+        self.end_pipeline(Ending::Ready).await?;
+        self.turn = Turn::default();
+        Ok(())
+    }
+
     /// Records how the actions of the pipeline ended.
     pub(super) async fn end_pipeline(&mut self, ending: Ending) -> Result<(), End> {
         let status = self.upstream.status;
@@ -96,6 +106,9 @@ impl Conversation {
                     self.library.forget();
                 }
                 self.state.handle_run(&running.reading, status);
+                for name in running.reading.declares.iter().filter(|_| running.is_answered()) {
+                    self.opened.open(name, &running.reading);
+                }
                 if let Some(reason) = running.reading.reason.as_ref().filter(|_| running.is_answered()) {
                     self.state.handle_reason(reason);
                 }
@@ -105,6 +118,7 @@ impl Conversation {
         }
         if status == Status::Idle {
             self.names.handle_idle();
+            self.opened.handle_idle();
         }
         Ok(())
     }
@@ -204,6 +218,14 @@ impl Conversation {
 
     /// A Query whose rows are masked: it is described first, so that nothing runs whose rows could not be shown.
     async fn send_query_masked(&mut self, hidden: &BTreeSet<DataClass>) -> Result<(), End> {
+        let number = self.turn.acts.len().saturating_sub(1);
+        if self.turn.is_begun {
+            // To describe it first would end what stands before it.
+            let why = "a Query whose rows are masked stands behind messages that no Sync ended";
+            self.fail_pipeline(told::error(told::UNSUPPORTED, why).hint("send Sync in between")).await?;
+            self.upstream.put(&Courtesy::Sync)?;
+            return self.relay(Until::Ready).await;
+        }
         let Some(running) = self.turn.acts.last_mut() else { return Ok(()) };
         if running.reading.statements > 1 {
             let why = "a text of several statements touches classified columns";
@@ -214,7 +236,7 @@ impl Conversation {
         let rest = self.upstream.send_described(clearance)?;
         let rest: Rest = self.session.open(rest).await.map_err(End::Unrecorded)?;
         let described = [Reply::Parsed(String::new(), unnamed()), Reply::StatementDescribed];
-        let ours = described.map(|reply| Expected { act: Some(0), reply, is_ours: true });
+        let ours = described.map(|reply| Expected { act: Some(number), reply, is_ours: true });
         self.turn.expected.extend(ours);
         self.names.handle_query();
         self.relay(Until::Described).await?;

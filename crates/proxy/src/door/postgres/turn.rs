@@ -1,7 +1,7 @@
 //! One pipeline on its way: what of it was cleared and sent, which answers are still to come, how far each action came,
 //! and what of the answers may be shown.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use gate::{Clearance, RunEnd, Sealed};
@@ -30,7 +30,7 @@ pub(super) struct Running {
     /// Where the first Execute stands, and of which portal.
     pub(super) execute: Option<(usize, String)>,
     pub(super) replies: Vec<Reply>,
-    /// It only goes on with a portal of before, which was judged by what names meant then.
+    /// It only goes on with a portal of before that may show classes, by what names meant then.
     pub(super) goes_on: bool,
     /// Whose words its errors and notices are.
     pub(super) words: Words,
@@ -42,6 +42,27 @@ pub(super) struct Running {
     pub(super) masked: BTreeMap<DataClass, u64>,
 }
 
+/// Portals, those that SQL calls cursors among them, and whether each may show classes, as it was judged when it was made.
+#[derive(Debug, Default)]
+pub(super) struct Opened(HashMap<String, bool>);
+
+impl Opened {
+    pub(super) fn open(&mut self, name: &str, reading: &Reading) {
+        if self.0.len() < OPENED || self.0.contains_key(name) {
+            self.0.insert(name.to_owned(), reading.may_show_classes);
+        }
+    }
+
+    /// No transaction is open any more. Of what outlives it nothing is known from here on.
+    pub(super) fn handle_idle(&mut self) {
+        self.0.clear();
+    }
+
+    fn may_show(&self, name: &str) -> bool {
+        self.0.get(name).copied().unwrap_or(true)
+    }
+}
+
 /// How far an action came.
 pub(super) enum Progress {
     NotSent,
@@ -51,8 +72,9 @@ pub(super) enum Progress {
 }
 
 impl Running {
-    pub(super) fn new(act: Act, reading: Arc<Reading>, clearance: Clearance) -> Self {
-        let goes_on = act.goes_on() || reading.fetches;
+    pub(super) fn new(act: Act, reading: Arc<Reading>, clearance: Clearance, opened: &Opened) -> Self {
+        let portal = act.execute.as_ref().filter(|_| act.goes_on()).map(|(_, portal)| portal);
+        let goes_on = reading.fetches.iter().chain(portal).any(|name| opened.may_show(name));
         let may_be_others = goes_on || act.statement.takes_own_types();
         Self {
             words: if may_be_others { Words::Anybodys } else { reading.words },
@@ -162,6 +184,12 @@ pub(super) struct Turn {
 }
 
 impl Turn {
+    /// Whether what was sent of the pipeline only prepares and describes, and all of it is answered.
+    pub(super) fn has_only_prepared(&self) -> bool {
+        let prepares = |running: &Running| running.purpose == Purpose::Prepare;
+        self.is_begun && !self.fate.is_failed() && self.expected.is_empty() && self.acts.iter().all(prepares)
+    }
+
     /// Whether the upstream's words are not for this actor now. What is described by a name of before was not read for this
     /// pipeline.
     pub(super) fn withholds(&self) -> bool {
@@ -262,5 +290,7 @@ pub(super) enum Until {
     Ready,
 }
 
+/// Portals that are remembered.
+const OPENED: usize = 10_000;
 /// How a run ended whose answer was not shown.
 pub(super) const WITHHELD: &str = "withheld";
