@@ -52,7 +52,7 @@ impl Refusal {
             .collect();
         let by = if rules.is_empty() { String::new() } else { format!(": {}", rules.join(", ")) };
         let hint = match reason {
-            DenyReason::NothingGrants => "ask an administrator for a rule that permits it",
+            DenyReason::NothingGrants(_) => "ask an administrator for a rule that permits it",
             DenyReason::Forbidden => "a narrower action may be allowed; `countersign policy explain` shows the rules",
             DenyReason::Unknown(_) => "use schema-qualified names that exist and a statement the gateway can read",
             DenyReason::EvaluationFailed(_) => "tell an administrator: the policy needs mending",

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Duration, GroupName, PolicyVersion};
+use crate::{Digest, Duration, GroupName, PolicyVersion, Verb};
 
 /// The SHA-256 over a rule's text and annotations: what a verdict was given on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -67,8 +67,8 @@ pub struct Explained {
 pub enum DenyReason {
     /// A rule forbids it, and people cannot lift that rule.
     Forbidden,
-    /// No rule grants it.
-    NothingGrants,
+    /// No rule grants it: which operation of it, where that is known.
+    NothingGrants(Option<Verb>),
     /// It could not be classified, or a name resolved to nothing, and no rule names that.
     Unknown(String),
     /// Evaluating a rule failed: an error never counts as a yes.
@@ -96,7 +96,8 @@ impl fmt::Display for DenyReason {
         match self {
             Self::OwnLeash => f.write_str("agents and pipelines never change the gateway, whatever the rules say"),
             Self::Forbidden => f.write_str("a rule forbids it, and no review can lift that rule"),
-            Self::NothingGrants => f.write_str("no rule grants it"),
+            Self::NothingGrants(Some(verb)) => write!(f, "no rule grants `{verb}`"),
+            Self::NothingGrants(None) => f.write_str("no rule grants it"),
             Self::Unknown(what) => write!(f, "{what} is not understood, and no rule grants it by name"),
             Self::EvaluationFailed(why) => write!(f, "a rule could not be evaluated: {why}"),
             Self::TooMany { operations } => {

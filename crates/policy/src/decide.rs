@@ -201,10 +201,13 @@ impl PolicySet {
         };
         let what = || format!("`{}` on {}", operation.verb, operation.resource);
         self.answer((&request, &*known), &slice, &must_name, question.target).map(|answer| match answer {
-            Answer::Deny(DenyReason::NothingGrants, _)
+            Answer::Deny(DenyReason::NothingGrants(_), _)
                 if operation.verb == Verb::Unknown || operation.resource.kind == ResourceKind::Unresolved =>
             {
                 Answer::Deny(DenyReason::Unknown(what()), Vec::new())
+            }
+            Answer::Deny(DenyReason::NothingGrants(_), rules) => {
+                Answer::Deny(DenyReason::NothingGrants(Some(operation.verb)), rules)
             }
             answer @ (Answer::Allow(_) | Answer::Deny(..) | Answer::Review(_)) => answer,
         })
@@ -235,7 +238,7 @@ impl PolicySet {
             return Ok(Self::granted(&reasons, must_name));
         }
         if reasons.is_empty() {
-            return Ok(Answer::Deny(DenyReason::NothingGrants, Vec::new()));
+            return Ok(Answer::Deny(DenyReason::NothingGrants(None), Vec::new()));
         }
         let mut requirements = Vec::new();
         for rule in &reasons {
@@ -257,7 +260,7 @@ impl PolicySet {
 
     fn granted(permits: &[&Rule], must_name: &dyn Fn(&Rule) -> bool) -> Answer {
         let rules: Vec<_> = permits.iter().filter(|rule| must_name(rule)).map(|rule| rule.named.clone()).collect();
-        if rules.is_empty() { Answer::Deny(DenyReason::NothingGrants, rules) } else { Answer::Allow(rules) }
+        if rules.is_empty() { Answer::Deny(DenyReason::NothingGrants(None), rules) } else { Answer::Allow(rules) }
     }
 
     /// The determining rules; any evaluation error is an error of the whole.

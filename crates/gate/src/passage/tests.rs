@@ -77,7 +77,7 @@ fn a_denial_is_told_only_when_its_record_is_written() {
 fn what_nothing_grants_is_denied() {
     let mut world = World::new();
     assert_eq!(world.tell(presented(Verb::SqlCreate, "t")), ["record refused", "refuse denied"]);
-    assert!(world.refusal().message.contains("no rule grants it"), "{:?}", world.refusal());
+    assert!(world.refusal().message.contains("no rule grants `sql.create`"), "{:?}", world.refusal());
     world.facts.standing.active = false;
     world.moved_on();
     let story = world.tell(presented(Verb::SqlSelect, "t"));

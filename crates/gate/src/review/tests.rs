@@ -197,7 +197,7 @@ fn who_is_in_no_asked_group_neither_approves_nor_rejects() {
 #[test]
 fn a_verdict_that_policy_denies_does_not_count_and_says_why() {
     let dba = standing_of(1, &["dba"]);
-    let denied = Decision::Deny(DenyReason::NothingGrants, explained());
+    let denied = Decision::Deny(DenyReason::NothingGrants(None), explained());
     let told = give_under(&denied, &opened(&one_dba()), &dba, Approve, at(1));
     assert_eq!(told, Err(NotCounted::Policy("no rule grants it".to_owned())));
     let gated = Decision::Review(one_dba(), explained());
