@@ -91,10 +91,10 @@ async fn one_actor_does_not_take_every_session() {
     let (_bank, gateway) = open_with("sessions = 3\nsessions-per-actor = 2").await;
     let first = session(&gateway, "bank").await;
     let _second = session(&gateway, "bank").await;
-    let third = Wire::login(&gateway.login("shopkeeper", "bank")).await.err().expect("one too many");
+    let third = Wire::login(&gateway.login("shopkeeper", "bank")).await.expect_err("one too many");
     assert_eq!(third.sqlstate(), "53300");
     let _another = Wire::open(&gateway.login("clerk", "bank")).await;
-    assert_eq!(Wire::login(&gateway.login("nightly", "bank")).await.err().expect("all taken").sqlstate(), "53300");
+    assert_eq!(Wire::login(&gateway.login("nightly", "bank")).await.expect_err("all taken").sqlstate(), "53300");
     drop(first);
     let again = async || Wire::login(&gateway.login("nightly", "bank")).await.ok();
     e2e::until("a seat is free", again).await;
