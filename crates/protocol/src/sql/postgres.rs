@@ -9,6 +9,7 @@ mod bound;
 mod copies;
 mod definition;
 mod functions;
+mod labels;
 mod named;
 mod privilege;
 mod query;
@@ -89,6 +90,7 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
         meaning: Meaning::default(),
         tables: Vec::new(),
         dotted: BTreeSet::new(),
+        rows: labels::Rows::default(),
         made: BTreeSet::new(),
         declared: BTreeSet::new(),
         budget: NODES,
@@ -105,8 +107,11 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
         // What a view calls may set the search path: names of later statements are not what they were.
         let viewed = |operation: &Operation| operation.verb == Verb::SqlSelectView;
         reading.moved |= reading.meaning.operations.iter().skip(before).any(viewed);
-        for name in std::mem::take(&mut reading.dotted) {
-            reading.column_or_call(&name);
+        let rows = std::mem::take(&mut reading.rows);
+        for (row, name) in std::mem::take(&mut reading.dotted) {
+            if !row.is_some_and(|row| rows.labels(&row, &name)) {
+                reading.column_or_call(&name);
+            }
         }
         reading.copies(statement.stmt(), before);
         if !matches!(statement.stmt(), Node::CreateStmt(_) | Node::IndexStmt(_)) {
@@ -135,8 +140,10 @@ struct Reading<'k> {
     meaning: Meaning,
     /// Tables that the statement under way has named.
     tables: Vec<&'k Table>,
-    /// Names of it that stand behind a dot.
-    dotted: BTreeSet<String>,
+    /// Names of it that stand behind a dot, with what stands before it where that is one name.
+    dotted: BTreeSet<(Option<String>, String)>,
+    /// What its rows go by.
+    rows: labels::Rows,
     /// Tables that the text has just made, as they are written: the catalog knows nothing of them, or of others.
     made: BTreeSet<(Option<String>, String)>,
     /// Cursors that the text has just declared: what they read is judged already.

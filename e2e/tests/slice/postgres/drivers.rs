@@ -85,3 +85,18 @@ async fn who_asks_for_a_later_version_is_told_the_whole_of_ours() {
     assert_eq!(told.body, [(3_i32 << 16).to_be_bytes(), 0_i32.to_be_bytes()].concat());
     wire.authenticate(&login.password).await.expect("it may come in");
 }
+
+/// asyncpg's question for what an array or an enum is made of, and what its pool says when a connection comes back.
+#[tokio::test]
+async fn a_label_of_an_inner_query_is_no_call_of_a_function_of_its_name() {
+    let (_bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bank").await;
+    for text in [
+        "SELECT x.name FROM (SELECT note AS name FROM orders WHERE id = 1) x",
+        "WITH x AS (SELECT note AS name FROM orders WHERE id = 1) SELECT x.name FROM x",
+        "WITH RECURSIVE x(name) AS (SELECT note FROM orders WHERE id = 1) SELECT x.name FROM x",
+    ] {
+        assert_eq!(wire.query(text).await.ok().texts(), ["first"], "{text}");
+    }
+    wire.query("SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;").await.ok();
+}

@@ -20,6 +20,8 @@ pub(super) struct Block<'a> {
     pub(super) others: Vec<(Node<'a>, bool)>,
     /// Methods of TABLESAMPLE, which are functions.
     pub(super) methods: Vec<Vec<&'a str>>,
+    /// Names of joins.
+    pub(super) joins: Vec<&'a str>,
 }
 
 /// A table in a block.
@@ -29,7 +31,7 @@ pub(super) struct Member<'a> {
     /// The name that columns are qualified with.
     pub(super) alias: &'a str,
     /// Names given to its first columns.
-    columns: Vec<&'a str>,
+    pub(super) columns: Vec<&'a str>,
     /// Names of joins that hold it, and of its row before or after a change.
     pub(super) also: Vec<&'a str>,
 }
@@ -71,6 +73,7 @@ impl<'a> Block<'a> {
                     let mut joins = joins;
                     let aliases = [join.alias(), join.join_using_alias()];
                     joins.extend(aliases.into_iter().flatten().filter_map(|alias| alias.aliasname()));
+                    block.joins.extend(&joins);
                     list.extend([(join.larg(), joins.clone()), (join.rarg(), joins)]);
                     block.others.push((join.quals(), false));
                 }

@@ -143,12 +143,13 @@ impl Reading<'_> {
             }
             // `a.b` is a column `b` of `a`, or the function `b` called with the row `a`.
             Node::ColumnRef(column) if column.fields().len() > 1 => {
-                let last = column.fields().iter().next_back().and_then(Node::as_str);
-                self.dotted.extend(last.map(str::to_owned));
+                let parts: Vec<Option<&str>> = column.fields().iter().map(Node::as_str).collect();
+                let row = if let [Some(row), _] = *parts.as_slice() { Some(row.to_owned()) } else { None };
+                self.dotted.extend(parts.last().copied().flatten().map(|name| (row, name.to_owned())));
             }
             Node::A_Indirection(indirection) => {
                 let names = indirection.indirection().iter().filter_map(Node::as_str);
-                self.dotted.extend(names.map(str::to_owned));
+                self.dotted.extend(names.map(|name| (None, name.to_owned())));
                 children(node, |child| work.push(Work::Node(child, scope.clone(), inside)));
             }
             Node::TypeName(name) => {
@@ -171,8 +172,9 @@ impl Reading<'_> {
     }
 
     fn select<'a>(&mut self, select: &'a SelectStmt, (scope, place): (Scope, Place), work: &mut Vec<Work<'a>>) {
-        let scope = with(select.with_clause(), &scope, work);
+        let scope = self.with(select.with_clause(), &scope, work);
         let block = Block::of(select.from_clause().iter());
+        self.name_rows(&block, &scope);
         let refs = own_refs(select, &block);
         if !self.spend(refs.cost) {
             return;
@@ -229,6 +231,35 @@ impl Reading<'_> {
         }
     }
 
+    /// What the rows of a block go by.
+    fn name_rows(&mut self, block: &Block<'_>, scope: &Scope) {
+        for member in &block.members {
+            let name = member.name.relname().unwrap_or("");
+            if member.name.schemaname().is_none() && scope.holds(name) {
+                self.rows.add_read(name, member.alias, &member.columns);
+            } else {
+                self.rows.add_other(member.alias);
+            }
+            for also in &member.also {
+                self.rows.add_other(also);
+            }
+        }
+        for join in &block.joins {
+            self.rows.add_other(join);
+        }
+        for (item, _) in block.others.iter().filter(|(_, is_item)| *is_item) {
+            self.rows.add_item(*item);
+        }
+    }
+
+    /// The common table expressions of a WITH, which are looked into, and their scope.
+    fn with<'a>(&mut self, clause: Option<&'a WithClause>, scope: &Scope, work: &mut Vec<Work<'a>>) -> Scope {
+        for cte in clause.into_iter().flat_map(|clause| clause.ctes().iter()) {
+            self.rows.add_common(cte);
+        }
+        with(clause, scope, work)
+    }
+
     /// One table of a block's FROM.
     fn member(&mut self, member: &Member<'_>, reading: &BlockReading<'_, '_>, locked: bool, scope: &Scope) {
         let Some(table) = self.in_scope(member.name, scope) else { return };
@@ -276,7 +307,8 @@ impl Reading<'_> {
     }
 
     fn insert<'a>(&mut self, insert: &'a InsertStmt, scope: &Scope, work: &mut Vec<Work<'a>>) {
-        let scope = with(insert.with_clause(), scope, work);
+        let scope = self.with(insert.with_clause(), scope, work);
+        self.rows.add_other("excluded");
         self.written(Verb::SqlInsert, insert.relation(), Facts::default());
         work.push(Work::Node(insert.select_stmt(), scope.clone(), TOP));
         work.extend(insert.cols().iter().map(|node| Work::Node(node, scope.clone(), TOP)));
@@ -295,7 +327,7 @@ impl Reading<'_> {
     }
 
     fn update<'a>(&mut self, update: &'a UpdateStmt, scope: &Scope, work: &mut Vec<Work<'a>>) {
-        let scope = with(update.with_clause(), scope, work);
+        let scope = self.with(update.with_clause(), scope, work);
         let Some(relation) = update.relation() else { return self.unknown() };
         let mut block = Block::of(update.from_clause().iter());
         let target = block.add_target(relation);
@@ -313,7 +345,7 @@ impl Reading<'_> {
     }
 
     fn delete<'a>(&mut self, delete: &'a DeleteStmt, scope: &Scope, work: &mut Vec<Work<'a>>) {
-        let scope = with(delete.with_clause(), scope, work);
+        let scope = self.with(delete.with_clause(), scope, work);
         let Some(relation) = delete.relation() else { return self.unknown() };
         let mut block = Block::of(delete.using_clause().iter());
         let target = block.add_target(relation);
@@ -328,7 +360,7 @@ impl Reading<'_> {
     }
 
     fn merge<'a>(&mut self, merge: &'a MergeStmt, scope: &Scope, work: &mut Vec<Work<'a>>) {
-        let scope = with(merge.with_clause(), scope, work);
+        let scope = self.with(merge.with_clause(), scope, work);
         let Some(relation) = merge.relation() else { return self.unknown() };
         let mut block = Block::of([merge.source_relation()].into_iter());
         let target = block.add_target(relation);
@@ -349,8 +381,12 @@ impl Reading<'_> {
     /// What a changing statement reads beside the table it changes, and what of that table it gives back.
     fn changed<'a>(&mut self, changed: Changed<'a>, scope: &Scope, work: &mut Vec<Work<'a>>) {
         let Changed { block, mut target, condition, facts, values, returning: clause } = changed;
+        self.name_rows(&block, scope);
         let renamed = clause.into_iter().flat_map(|clause| clause.options().iter()).filter_map(|option| option.value());
         target.also = ["old", "new"].into_iter().chain(renamed).collect();
+        for also in &target.also {
+            self.rows.add_other(also);
+        }
         let given: Vec<Node<'a>> = clause.into_iter().flat_map(|clause| clause.exprs().iter()).collect();
         let shown = Refs::of(values.iter().chain(&given).copied().chain(block.others.iter().map(|(node, _)| *node)));
         let returned = Refs::of(given.iter().copied());
@@ -380,6 +416,10 @@ impl Reading<'_> {
     }
 
     fn written(&mut self, verb: Verb, name: Option<&RangeVar>, facts: Facts) {
+        if let Some(name) = name {
+            let alias = name.alias().and_then(|alias| alias.aliasname());
+            self.rows.add_other(alias.or(name.relname()).unwrap_or(""));
+        }
         match name.map(|name| self.table(name)) {
             Some(Named::Table(table)) => self.touch_table(verb, &table, facts),
             Some(Named::Unresolved(resource)) => self.add(verb, resource, facts),
