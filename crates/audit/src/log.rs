@@ -222,7 +222,7 @@ impl Log {
         (self.next > first).then_some(Batch { end: self.next, bytes })
     }
 
-    /// Tells that `batch` was handed to the kernel whole. To be called by the log's one writer alone.
+    /// Tells that `batch` was handed to the kernel whole. To be called by whoever has the log's pen alone.
     pub fn handle_written(&mut self, batch: &Batch) {
         // Commit point: from here on a killed process loses none of these records.
         self.marks.written.fetch_max(batch.end, Ordering::AcqRel);
@@ -246,6 +246,18 @@ impl Syncs {
     #[must_use]
     pub fn written(&self) -> u64 {
         self.marks.written.load(Ordering::Acquire)
+    }
+
+    /// Whether something is staged that was not handed to the kernel.
+    #[must_use]
+    pub fn is_behind_writing(&self) -> bool {
+        self.staged() > self.written()
+    }
+
+    /// Whether a write or a sync failed.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.marks.stopped.load(Ordering::Acquire)
     }
 
     /// Records that have, or are about to have, their place.

@@ -26,6 +26,7 @@ pub(crate) struct Recorder {
 #[derive(Debug)]
 struct Desk {
     pen: Mutex<Pen>,
+    syncs: Syncs,
     need: SyncNeed,
     written: watch::Sender<()>,
     synced: watch::Sender<()>,
@@ -129,11 +130,12 @@ pub(crate) fn start(file: File, size: u64, length: u64, lock: File) -> std::io::
     let to_sync = file.try_clone()?;
     let desk = Arc::new(Desk {
         pen: Mutex::new(Pen { file, length, log, _lock: lock }),
+        syncs,
         need: SyncNeed::default(),
         written: watch::channel(()).0,
         synced: watch::channel(()).0,
     });
-    let syncer = Syncer { file: to_sync, syncs, desk: Arc::clone(&desk) };
+    let syncer = Syncer { file: to_sync, desk: Arc::clone(&desk) };
     std::thread::Builder::new().name("log-syncer".to_owned()).spawn(move || syncer.run())?;
     Ok(Recorder { inlet, _ends_the_syncer: Arc::new(Farewell(Arc::clone(&desk))), desk })
 }
@@ -141,17 +143,30 @@ pub(crate) fn start(file: File, size: u64, length: u64, lock: File) -> std::io::
 impl Desk {
     /// Writes what is staged, unless somebody else is writing; tells whether anything was written.
     fn write_if_free(&self) -> bool {
-        match self.pen.try_lock() {
-            Ok(mut pen) => self.write(&mut pen),
-            Err(TryLockError::Poisoned(poisoned)) => self.write(&mut poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => false,
+        let mut wrote = false;
+        loop {
+            let mut pen = match self.pen.try_lock() {
+                Ok(pen) => pen,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return wrote,
+            };
+            let more = self.write(&mut pen);
+            drop(pen);
+            wrote |= more;
+            // Who found the pen taken just now waits for whoever had it: what came meanwhile is written, too.
+            if !more || !self.syncs.is_behind_writing() {
+                return wrote;
+            }
         }
     }
 
-    /// Writes what is staged, in as many batches as it takes; tells whether anything was written.
+    /// Writes what is staged, in as many batches as it takes; tells whether anything was written. A pen that failed once
+    /// never writes again: what is behind the failed batch would stand at other places than it was given.
     fn write(&self, pen: &mut Pen) -> bool {
         let mut wrote = false;
-        while let Some(batch) = pen.log.poll_batch() {
+        while !self.syncs.is_stopped()
+            && let Some(batch) = pen.log.poll_batch()
+        {
             if let Err(error) = pen.file.write_all(&batch.bytes) {
                 tracing::error!(%error, "the audit log cannot be written: nothing runs until the gateway is restarted");
                 // What was written of the batch is no record; a start would cut it too.
@@ -166,10 +181,8 @@ impl Desk {
             }
             pen.length += u64::try_from(batch.bytes.len()).unwrap_or(0);
             pen.log.handle_written(&batch);
-            wrote = true;
-        }
-        if wrote {
             self.written.send_replace(());
+            wrote = true;
         }
         wrote
     }
@@ -177,26 +190,31 @@ impl Desk {
 
 struct Syncer {
     file: File,
-    syncs: Syncs,
     desk: Arc<Desk>,
 }
 
 impl Syncer {
     fn run(self) {
-        while self.desk.need.wait(|| self.syncs.staged() > self.syncs.synced(), self.syncs.synced()) {
+        let syncs = &self.desk.syncs;
+        while self.desk.need.wait(|| syncs.staged() > syncs.synced(), syncs.synced()) {
             self.desk.write(&mut self.desk.pen.lock().unwrap_or_else(PoisonError::into_inner));
-            let written = self.syncs.written();
-            if written == self.syncs.synced() {
+            if syncs.is_stopped() {
+                return;
+            }
+            let written = syncs.written();
+            if written == syncs.synced() {
+                // Somebody has a place and was interrupted before it handed its record over.
+                std::thread::sleep(GAP);
                 continue;
             }
             if let Err(error) = self.file.sync_data() {
                 tracing::error!(%error, "the audit log cannot be made durable: nothing runs until the gateway is restarted");
-                self.syncs.handle_failed();
+                syncs.handle_failed();
                 self.desk.written.send_replace(());
                 self.desk.synced.send_replace(());
                 return;
             }
-            self.syncs.handle_synced(written);
+            syncs.handle_synced(written);
             self.desk.synced.send_replace(());
         }
     }
@@ -269,6 +287,8 @@ impl SyncNeed {
     }
 }
 
+/// Before the next look, while a record is missing that has its place.
+const GAP: Duration = Duration::from_micros(200);
 /// How long a record that nobody waits for may stay unsynced.
 const LAZY: Duration = Duration::from_millis(5);
 
@@ -338,6 +358,30 @@ mod tests {
         }
         sessions.join_all().await;
         assert_eq!(recorder.inlet().written(), 16 * 200);
+    }
+
+    /// A log whose file cannot be written any more.
+    fn broken(folder: &std::path::Path) -> Recorder {
+        std::fs::write(folder.join("records"), b"").unwrap();
+        let lock = File::options().append(true).create(true).open(folder.join("lock")).unwrap();
+        start(File::open(folder.join("records")).unwrap(), 0, 0, lock).unwrap()
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_write_nothing_is_ever_proven_and_the_syncer_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = broken(folder.path());
+        let all: Vec<_> = (0..3).map(|at| recorder.stage(&entry(at)).unwrap()).collect();
+        for staged in all {
+            assert!(recorder.written(staged).await.is_err());
+        }
+        assert!(recorder.stage(&entry(3)).is_err());
+        assert!(!recorder.desk.write_if_free());
+        assert_eq!((recorder.inlet().written(), recorder.inlet().synced()), (0, 0));
+        // Only the recorder holds the desk: its farewell, and itself.
+        while Arc::strong_count(&recorder.desk) > 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     #[tokio::test]

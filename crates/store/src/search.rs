@@ -121,7 +121,7 @@ impl SearchIndex {
         Ok(added?)
     }
 
-    /// Blocks that hold what is looked for, or seem to, newest first, at most [`BLOCKS`]: of each the index of its first
+    /// Blocks that hold what is looked for, or seem to, newest first, at most 64: of each the index of its first
     /// record. It has [`BLOCK`] records.
     ///
     /// # Errors

@@ -35,6 +35,24 @@ pub(crate) async fn serve(bank: Bank, change: impl FnOnce(Site) -> Site) -> (Ban
     (bank, site.serve().await)
 }
 
+/// A gateway that has the bank once more, as the staging target `bare` without classes, under these rules beside those for
+/// people.
+pub(crate) async fn open_bare(rules: &str) -> (Bank, Gateway) {
+    serve(Bank::open().await, |site| {
+        let config = site.read("countersign.toml");
+        let at = config.find("[[target]]\nname = \"training\"").expect("a target");
+        let (bare, _) = config[at..].split_once("[target.classify]").expect("its classes");
+        site.write("countersign.toml", &(config.clone() + &bare.replace("\"training\"", "\"bare\"")));
+        site.with_only_rules(rules)
+    })
+    .await
+}
+
+/// Agents do with nobody asked what is no code, no export of classes and no change of privileges.
+pub(crate) const OPEN_HANDED: &str = r#"@id("all") permit (principal in Group::"agents",
+    action in [Action::"connect", Action::"read", Action::"write", Action::"destroy", Action::"export",
+               Action::"configure", Action::"execute"], resource);"#;
+
 /// The shopkeeper's session with a target.
 pub(crate) async fn session(gateway: &Gateway, target: &str) -> Wire {
     Wire::open(&gateway.login("shopkeeper", target)).await

@@ -62,6 +62,23 @@ pub enum Step {
     Housekeeping(Housekeeping),
 }
 
+impl Step {
+    /// Whether it makes or closes a statement or portal that has a name.
+    #[must_use]
+    pub fn renames(&self) -> bool {
+        let renames = |reply: &Reply| match reply {
+            Reply::Parsed(name, _)
+            | Reply::Bound(name, _)
+            | Reply::Closed(Named::Statement(name) | Named::Portal(name)) => !name.is_empty(),
+            Reply::StatementDescribed | Reply::PortalDescribed | Reply::Executed => false,
+        };
+        match self {
+            Self::Act(act) => act.replies.iter().any(renames),
+            Self::Housekeeping(housekeeping) => renames(&housekeeping.reply()),
+        }
+    }
+}
+
 /// What touches nothing, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Housekeeping {

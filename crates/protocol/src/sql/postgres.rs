@@ -53,6 +53,8 @@ pub struct Known {
     pub operators: BTreeMap<String, bool>,
     /// Types that were asked, and whether one stands outside `pg_catalog`.
     pub types: BTreeMap<String, bool>,
+    /// Whether the session is in a transaction that the text did not begin.
+    pub in_transaction: bool,
     /// Prepared statements that were asked; absent ones are `None`.
     pub prepared: BTreeMap<String, Option<String>>,
     /// Cursors that were asked; absent ones are `None`.
@@ -95,6 +97,7 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
         declared: BTreeSet::new(),
         budget: NODES,
         moved: false,
+        moves: false,
     };
     let mut statements = 0;
     for statement in tree.into_inner().iter() {
@@ -106,6 +109,7 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
         reading.statement(statement.stmt());
         // What a view calls may set the search path: names of later statements are not what they were.
         let viewed = |operation: &Operation| operation.verb == Verb::SqlSelectView;
+        reading.moved |= std::mem::take(&mut reading.moves);
         reading.moved |= reading.meaning.operations.iter().skip(before).any(viewed);
         let rows = std::mem::take(&mut reading.rows);
         for (row, name) in std::mem::take(&mut reading.dotted) {
@@ -152,6 +156,8 @@ struct Reading<'k> {
     budget: usize,
     /// An earlier statement of the text may have moved the search path.
     moved: bool,
+    /// The statement under way may.
+    moves: bool,
 }
 
 /// What a table's name turned out to be.

@@ -79,6 +79,12 @@ async fn what_runs_or_rests_too_long_is_ended() {
     let slow = format!("SELECT count(*) FROM {tables}");
     wire.query(&slow).await.refused_with("57014");
     wire.exchange(&[frame::statement(&slow, &[]), frame::sync()].concat()).await.refused_with("57014");
+    // The server takes no cancel while it waits for rows; what is not brought in time is given up.
+    wire.send(&frame::query("COPY effects FROM STDIN")).await;
+    let held = gateway.held_in(&wire.notice().await.words()).await;
+    gateway.person("grace").approve(&held).await.ok();
+    wire.until(b'G').await;
+    wire.answer().await.refused();
     wire.query("SELECT id FROM orders WHERE id = 1").await.ok();
     let said = wire.closed().await;
     let told = said.iter().find(|message| message.kind == b'E').expect("it is told");

@@ -1,10 +1,10 @@
 //! What names mean: an approved statement runs on the tables it was held for, or not at all. What another session does
 //! with its own search path is nobody else's business; what happens to the tables is.
 
-use e2e::postgres::frame;
+use e2e::postgres::{Bank, Wire, frame};
 use e2e::shop::insert;
 
-use super::{approved, hold, open, session};
+use super::{approved, hold, open, serve, session};
 
 #[tokio::test]
 async fn a_table_that_was_swapped_while_it_waited_is_told_and_not_written() {
@@ -144,4 +144,25 @@ async fn a_prepared_read_is_decided_by_what_its_names_mean_when_it_is_bound() {
     assert!(!answer.refused().message().is_empty(), "{answer}");
     bank.execute("DROP VIEW orders; ALTER TABLE former RENAME TO orders").await;
     assert_eq!(wire.query("SELECT note FROM orders WHERE id = 1").await.ok().texts(), ["first"]);
+}
+
+/// RESET ALL, and the end of a transaction, put back settings that are not listed: what was approved under them is not
+/// what would run.
+#[tokio::test]
+async fn an_approval_does_not_serve_once_settings_of_others_making_are_put_back() {
+    let rules = r#"@id("all") permit (principal in Group::"agents",
+        action in [Action::"connect", Action::"read", Action::"write", Action::"configure"], resource);
+        @id("ask") @review("owners") forbid (principal is Agent, action in Action::"write", resource);"#;
+    let (bank, gateway) = serve(Bank::open().await, |site| site.with_only_rules(rules)).await;
+    let mut wire = session(&gateway, "bank").await;
+    wire.query("SET app.tenant = '5'").await.ok();
+    let held = hold(&gateway, &mut wire, &frame::query(&insert("tenant"))).await;
+    let mut other = Wire::connect(&gateway.login("shopkeeper", "bank")).await.expect("it listens");
+    other.send(&frame::cancel_request(&wire.key)).await;
+    wire.answer().await.refused_with("57014");
+    gateway.person("grace").approve(&held).await.ok();
+    wire.query("RESET ALL").await.ok();
+    let anew = hold(&gateway, &mut wire, &frame::query(&insert("tenant"))).await;
+    assert_ne!(anew.review, held.review, "the settings are others now");
+    assert_eq!(bank.effects("tenant").await, 0);
 }

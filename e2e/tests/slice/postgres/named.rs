@@ -1,10 +1,10 @@
 //! What is prepared or declared by SQL and then named: EXECUTE and FETCH are judged as what stands behind the name, and
 //! mask what it shows. LISTEN, and what drivers do to bring a session back to how it was.
 
-use e2e::postgres::{Answer, Bank, Wire, frame};
+use e2e::postgres::{Answer, Wire, frame};
 use e2e::shop::insert;
 
-use super::{approved, ask, hold, open, serve, session};
+use super::{OPEN_HANDED, approved, ask, hold, open, open_bare, session};
 
 /// All cells, row by row.
 fn cells(answer: &Answer) -> Vec<String> {
@@ -83,24 +83,9 @@ async fn a_cursor_gives_its_rows_in_parts() {
     wire.query("FETCH ALL FROM d").await.refused();
 }
 
-/// The bank once more, as a target without classes.
-async fn open_bare() -> (Bank, e2e::Gateway) {
-    serve(Bank::open().await, |site| {
-        let config = site.read("countersign.toml");
-        let at = config.find("[[target]]\nname = \"training\"").expect("a target");
-        let (bare, _) = config[at..].split_once("[target.classify]").expect("its classes");
-        site.write("countersign.toml", &(config.clone() + &bare.replace("\"training\"", "\"bare\"")));
-        site.with_only_rules(
-            r#"@id("all") permit (principal in Group::"agents",
-            action in [Action::"connect", Action::"read", Action::"write", Action::"export"], resource);"#,
-        )
-    })
-    .await
-}
-
 #[tokio::test]
 async fn notifications_come_where_nothing_is_hidden() {
-    let (bank, gateway) = open_bare().await;
+    let (bank, gateway) = open_bare(OPEN_HANDED).await;
     let mut wire = session(&gateway, "bare").await;
     wire.query("LISTEN news").await.ok();
     bank.execute("NOTIFY news, 'while nothing runs'").await;
@@ -129,4 +114,94 @@ async fn a_session_is_brought_back_to_how_it_was() {
     wire.query("EXECUTE p").await.refused();
     assert_eq!(wire.query("SELECT id FROM orders WHERE id = 1").await.ok().texts(), ["1"]);
     wire.query("CLOSE ALL; UNLISTEN *; RESET ALL").await.ok();
+}
+
+/// Run by the protocol what was prepared by SQL under a name that the protocol had given.
+#[tokio::test]
+async fn a_name_of_the_protocol_that_sql_gave_to_another_statement_is_gone() {
+    let (bank, gateway) = open().await;
+    let bind = [frame::bind("", "p", &[]), frame::execute("", 0), frame::sync()].concat();
+    for (target, other) in [
+        ("bank", "PREPARE p AS SELECT email || '' FROM customers WHERE id = 1"),
+        ("training", "PREPARE p AS DELETE FROM orders WHERE id = 1"),
+    ] {
+        for dropped in ["DEALLOCATE p", "DISCARD ALL"] {
+            let mut wire = session(&gateway, target).await;
+            wire.exchange(&[frame::parse("p", "SELECT 1"), frame::sync()].concat()).await.ok();
+            assert_eq!(wire.exchange(&bind).await.ok().texts(), ["1"]);
+            wire.query(dropped).await.ok();
+            wire.query(other).await.ok();
+            wire.exchange(&bind).await.refused_with("26000");
+            wire.query("DEALLOCATE ALL").await.ok();
+            wire.exchange(&[frame::parse("p", "SELECT 2"), frame::sync()].concat()).await.ok();
+            assert_eq!(wire.exchange(&bind).await.ok().texts(), ["2"]);
+            bank.canaries.assert_silent(other, wire.received());
+        }
+    }
+    assert_eq!(bank.number("SELECT count(*) FROM orders").await, 3);
+}
+
+/// What code did is noticed like what SQL did: the server is asked once anything but plain reads has run.
+#[tokio::test]
+async fn a_name_of_the_protocol_that_code_gave_to_another_statement_is_gone() {
+    let (bank, gateway) = open_bare(OPEN_HANDED).await;
+    bank.execute(
+        "CREATE FUNCTION swaps() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+            EXECUTE 'DEALLOCATE p'; EXECUTE 'PREPARE p AS DELETE FROM orders'; RETURN 1; END $$",
+    )
+    .await;
+    let mut wire = session(&gateway, "bare").await;
+    wire.exchange(&[frame::parse("p", "SELECT 1"), frame::sync()].concat()).await.ok();
+    wire.query("SELECT swaps()").await.ok();
+    let bind = [frame::bind("", "p", &[]), frame::execute("", 0), frame::sync()].concat();
+    wire.exchange(&bind).await.refused_with("26000");
+    assert_eq!(bank.number("SELECT count(*) FROM orders").await, 3);
+}
+
+/// A name is asked for whenever it is used, and not taken from an earlier answer; nor within a pipeline that changes it.
+#[tokio::test]
+async fn what_is_executed_is_never_judged_by_a_text_of_before() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bank").await;
+    wire.exchange(&[frame::parse("p", "SELECT 1"), frame::sync()].concat()).await.ok();
+    assert_eq!(wire.query("EXECUTE p").await.ok().texts(), ["1"]);
+    let swap = [frame::close(b'S', "p"), frame::parse("p", &insert("unseen")), frame::parse("q", "EXECUTE p")];
+    wire.exchange(&[swap.concat(), frame::sync()].concat()).await.refused_with("0A000");
+    let swap = [frame::close(b'S', "p"), frame::parse("p", &insert("unseen")), frame::sync()];
+    wire.exchange(&swap.concat()).await.ok();
+    let held = hold(&gateway, &mut wire, &frame::query("EXECUTE p")).await;
+    gateway.person("grace").reject(&held).await.ok();
+    wire.answer().await.refused();
+    assert_eq!(bank.effects("unseen").await, 0);
+}
+
+/// Names behind what ends a transaction, drops or renames are not what they were, nor are functions behind a moved path.
+#[tokio::test]
+async fn names_behind_what_takes_names_back_are_unknown() {
+    let rules = r#"@id("all") permit (principal in Group::"agents",
+        action in [Action::"connect", Action::"read", Action::"write", Action::"configure", Action::"export"], resource);
+        @id("kept") forbid (principal, action, resource == Table::"bare/public.effects");"#;
+    let (bank, gateway) = open_bare(rules).await;
+    bank.execute("CREATE SCHEMA demo; CREATE TABLE demo.effects (key text); INSERT INTO effects VALUES ('kept')").await;
+    bank.execute(
+        "CREATE FUNCTION demo.lower(text) RETURNS text LANGUAGE sql AS 'DELETE FROM public.orders; SELECT $1'",
+    )
+    .await;
+    for behind in ["ROLLBACK", "COMMIT", "ROLLBACK TO s"] {
+        let mut wire = session(&gateway, "bare").await;
+        wire.query("BEGIN").await.ok();
+        wire.query("SAVEPOINT s").await.ok();
+        wire.query("SET LOCAL search_path = demo, public").await.ok();
+        assert!(wire.query("SELECT key FROM effects").await.ok().texts().is_empty());
+        wire.query(&format!("{behind}; SELECT key FROM effects")).await.refused();
+    }
+    let mut wire = session(&gateway, "bare").await;
+    wire.query("CREATE TEMP TABLE effects (key text)").await.ok();
+    wire.query("DROP TABLE pg_temp.effects; SELECT key FROM effects").await.refused();
+    wire.query("SET search_path = demo, pg_catalog; SELECT lower('X')").await.refused();
+    assert_eq!(bank.number("SELECT count(*) FROM orders").await, 3);
+    // Nothing was taken back here.
+    let texts =
+        wire.query("BEGIN; SELECT id FROM orders WHERE id = 1; COMMIT; SELECT id FROM orders WHERE id = 2").await;
+    assert_eq!(texts.ok().texts(), ["1", "2"]);
 }

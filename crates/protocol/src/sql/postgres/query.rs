@@ -430,7 +430,8 @@ impl Reading<'_> {
 
     /// A function by name: on the allow-list and not shadowed, or an operation of its own.
     pub(super) fn call(&mut self, schema: &[&str], name: &str) {
-        let ours = matches!(schema, [] | ["pg_catalog"]);
+        // Behind what may have moved the search path, only a schema says whose it is.
+        let ours = matches!(schema, ["pg_catalog"]) || (schema.is_empty() && !self.moved);
         let shadowed = schema.is_empty() && self.is_shadowed(CatalogQuestion::Function(name.to_owned()));
         // `date(x)` may be a cast to a type of that name.
         if schema.is_empty() && self.is_shadowed(CatalogQuestion::Type(name.to_owned())) {
@@ -440,8 +441,8 @@ impl Reading<'_> {
             match functions::meaning(name) {
                 functions::Meaning::Harmless => return,
                 functions::Meaning::OnTarget(verb) => {
-                    // It may set the search path: names further on in the text are not what they were.
-                    self.moved |= verb == Verb::SqlConfigure;
+                    // It may set the search path: names of statements behind it are not what they were.
+                    self.moves |= verb == Verb::SqlConfigure;
                     return self.on_target(verb);
                 }
                 functions::Meaning::Call => {}
@@ -476,7 +477,8 @@ impl Reading<'_> {
     }
 
     pub(super) fn operator(&mut self, schema: &[&str], name: &str) {
-        let ours = matches!(schema, [] | ["pg_catalog"]);
+        // Behind what may have moved the search path, only a schema says whose it is.
+        let ours = matches!(schema, ["pg_catalog"]) || (schema.is_empty() && !self.moved);
         // IN, LIKE and their like are operators in the tree, and may be replaced like any other.
         if !ours || (schema.is_empty() && self.is_shadowed(CatalogQuestion::Operator(name.to_owned()))) {
             let resource = Resource::new(ResourceKind::Function, &schema.join("."), name);
@@ -488,6 +490,7 @@ impl Reading<'_> {
     fn names_type(&mut self, name: &TypeName) {
         self.meaning.names_types |= match type_written(name) {
             TypeWritten::TheServers => false,
+            TypeWritten::LikeTheServers(_) if self.moved => true,
             TypeWritten::LikeTheServers(name) => self.is_shadowed(CatalogQuestion::Type(name.to_owned())),
             TypeWritten::Others => true,
         };

@@ -50,7 +50,10 @@ impl Reading<'_> {
                         self.meaning.reason = Some(String::new());
                         self.on_setting(Verb::SqlSet, "all");
                     }
-                    _ => self.on_target(Verb::SqlConfigure),
+                    _ => {
+                        self.moved = true;
+                        self.on_target(Verb::SqlConfigure);
+                    }
                 }
             }
             Node::DeallocateStmt(_) => {
@@ -65,7 +68,16 @@ impl Reading<'_> {
             Node::UnlistenStmt(_) => self.on_target(Verb::SqlHousekeep),
             Node::TruncateStmt(truncate) => self.each_relation(Verb::SqlTruncate, truncate.relations().iter()),
             Node::LockStmt(lock) => self.each_relation(Verb::SqlLock, lock.relations().iter()),
-            Node::DropStmt(drop) => self.drop_objects(drop),
+            Node::DropStmt(drop) => {
+                self.drop_objects(drop);
+                self.moved = true;
+            }
+            Node::RenameStmt(_) | Node::AlterObjectSchemaStmt(_) => {
+                if !self.altered(node) {
+                    self.unknown();
+                }
+                self.moved = true;
+            }
             _ if self.code(node)
                 || self.definition(node)
                 || self.altered(node)
@@ -146,8 +158,18 @@ impl Reading<'_> {
             TransactionStmtKind::TRANS_STMT_PREPARE
             | TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
             | TransactionStmtKind::TRANS_STMT_ROLLBACK_PREPARED => self.on_target(Verb::SqlConfigure),
-            _ => {
+            kind => {
                 self.on_target(Verb::SqlHousekeep);
+                // What names meant inside a transaction may be taken back with it, or with a part of it.
+                self.moved |= match kind {
+                    TransactionStmtKind::TRANS_STMT_BEGIN
+                    | TransactionStmtKind::TRANS_STMT_START
+                    | TransactionStmtKind::TRANS_STMT_SAVEPOINT
+                    | TransactionStmtKind::TRANS_STMT_RELEASE => false,
+                    // It ends what was set or made for the transaction alone.
+                    TransactionStmtKind::TRANS_STMT_COMMIT => self.known.in_transaction || !self.made.is_empty(),
+                    _ => true,
+                };
                 self.meaning.sets_modes |= !transaction.options().is_empty();
                 if transaction.options().iter().any(lifts_read_only) {
                     self.on_setting(Verb::SqlEscalate, "transaction_read_only");

@@ -2,16 +2,18 @@
 //! before the record of its action is written. The client may cancel or leave meanwhile.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use masking::{Carries, Masked};
 use protocol::postgres::Frame;
 use protocol::postgres::action::Reply;
 use protocol::postgres::message::{Report, Said};
 use protocol::postgres::result::{self, Fault, Field, Put};
+use tokio::time::Instant;
 
 use super::conversation::{Conversation, End, deadline};
 use super::told;
-use super::turn::{Fate, Mask, Progress, Running, Secrecy, Until, WITHHELD};
+use super::turn::{Copies, Fate, Mask, Progress, Running, Secrecy, Syncing, Until, WITHHELD};
 use crate::upstream::postgres::{Failed, Piece};
 
 impl Conversation {
@@ -59,10 +61,7 @@ impl Conversation {
                     self.upstream.stop().await;
                     self.stoppable.handled();
                 }
-                () = deadline(self.turn.deadline), if self.turn.deadline.is_some() => {
-                    self.turn.deadline = None;
-                    self.upstream.stop().await;
-                }
+                () = deadline(self.turn.deadline), if self.turn.deadline.is_some() => self.stop_overrun().await?,
             }
         }
     }
@@ -85,11 +84,32 @@ impl Conversation {
         for sealed in self.turn.seals.drain(..) {
             self.session.open(sealed).await.map_err(End::Unrecorded)?;
         }
+        while !self.turn.client_gone && !self.client.output.is_empty() {
+            let at = self.turn.deadline;
+            tokio::select! {
+                flushed = self.client.flush() => {
+                    if flushed.is_err() {
+                        self.leave().await?;
+                    }
+                }
+                () = deadline(at), if at.is_some() => self.stop_overrun().await?,
+            }
+        }
         if self.turn.client_gone {
             self.client.output.clear();
-        } else if self.client.flush().await.is_err() {
-            self.leave().await?;
         }
+        Ok(())
+    }
+
+    /// What runs does so for longer than it may: it is stopped, and what a client still brings of a COPY is not waited for.
+    async fn stop_overrun(&mut self) -> Result<(), End> {
+        self.turn.stops += 1;
+        if self.turn.stops > STOPS {
+            return Err(End::Overrun);
+        }
+        self.turn.deadline = Some(Instant::now() + AGAIN);
+        self.give_up_copy()?;
+        self.upstream.stop().await;
         Ok(())
     }
 
@@ -142,6 +162,10 @@ impl Conversation {
                 Progress::Failed(if self.turn.ours.is_some() { WITHHELD.to_owned() } else { code.to_owned() });
         }
         let withholds = self.turn.withholds();
+        if self.turn.syncing == Syncing::Owed && self.turn.copies == Copies::In {
+            // Of its rows the server has read none, nor the Sync that stood before them.
+            self.turn.syncing = Syncing::Came;
+        }
         self.turn.fate = Fate::Failed;
         self.turn.expected.clear();
         match self.turn.ours.take() {
@@ -266,6 +290,9 @@ impl Conversation {
         if ends && let Some(expected) = self.turn.expected.pop_front() {
             if !is_ours {
                 self.names.handle_reply(&expected.reply);
+                if let Reply::Parsed(name, _) = &expected.reply {
+                    self.doubt.trust(name);
+                }
                 if let (Reply::Bound(name, _), Some(running)) =
                     (&expected.reply, act.and_then(|act| self.turn.acts.get(act)))
                 {
@@ -312,6 +339,10 @@ pub(super) fn changed() -> Report {
     told::error(told::CHANGED, why).hint("run it again")
 }
 
+/// How often what runs for too long is stopped before its session is ended.
+const STOPS: usize = 3;
+/// How long after a stop the next one.
+const AGAIN: Duration = Duration::from_secs(2);
 /// Bytes that are sent to the client at a time.
 const CHUNK: usize = 64 << 10;
 /// Bytes that a client may send while its statement runs.

@@ -1,7 +1,7 @@
 //! One client's conversation: a pipeline comes in whole, each of its actions is put to the gate, and only then is any of
 //! it forwarded. A held action waits here, on the connection that would run it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use enforcement::{HeldNotice, News, Session, Settlement};
@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use gate::{Clearance, Obstacle, Payload, Presented, Refusal};
 use model::{Bound, Digest, Purpose, SessionState, Statement};
 use protocol::postgres::action::{Act, Building, Names, Pipeline, Reply, Step, query};
-use protocol::postgres::message::{Malformed, Message, Report, Said, Severity, read, take_frame};
+use protocol::postgres::message::{Malformed, Message, Named, Report, Said, Severity, read, take_frame};
 use protocol::postgres::result::{Fault, Status, setting};
 use protocol::postgres::{Frame, action::Impossible};
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::cancel::Stoppable;
 use super::client::Client;
 use super::reading::{Library, Reading, State, Unread, failed_transaction};
-use super::turn::{Closing, Ending, Fate, Going, Opened, Running, Turn};
+use super::turn::{Closing, Doubt, Ending, Fate, Going, Opened, Running, Turn};
 use super::{HoldInTransaction, PostgresDoor, told};
 use crate::door::copies;
 use crate::upstream::postgres::{Connection, Failed, Piece};
@@ -33,6 +33,7 @@ pub(super) struct Conversation {
     /// What names meant when each prepared statement was last planned.
     planned: HashMap<Planned, Vec<Bound>>,
     pub(super) opened: Opened,
+    pub(super) doubt: Doubt,
     pub(super) library: Library,
     pub(super) state: State,
     /// A Query that ended what came in before it.
@@ -54,6 +55,8 @@ pub(super) enum End {
     UpstreamEnded,
     /// The client did nothing for longer than it may.
     Idle,
+    /// What runs goes on for longer than it may, however often it is stopped.
+    Overrun,
     /// The client sent more than it may while its statement waits for people.
     Flooded,
     /// What the client sends is no PostgreSQL.
@@ -88,8 +91,8 @@ impl Conversation {
     ) -> Self {
         let (names, state) = (Names::default(), State::default());
         let (planned, turn) = (HashMap::new(), Turn::default());
-        let (opened, next) = (Opened::default(), None);
-        Self { door, client, upstream, session, stoppable, names, planned, opened, library, state, next, turn }
+        let (opened, doubt, next) = (Opened::default(), Doubt::default(), None);
+        Self { door, client, upstream, session, stoppable, names, planned, opened, doubt, library, state, next, turn }
     }
 
     /// Until either side ends it.
@@ -121,13 +124,14 @@ impl Conversation {
     /// Waits for a pipeline: a Query, or everything up to Sync or Flush.
     async fn listen(&mut self) -> Result<Heard, End> {
         let (mut messages, mut bytes): (Vec<(Message, Frame)>, usize) = (Vec::new(), 0);
+        let rests_until = self.door.0.limits.longest_idle.map(|limit| Instant::now() + limit);
         loop {
             let frame = match self.next.take() {
                 Some(frame) => Some(frame),
                 None => take_frame(&mut self.client.input).map_err(End::Malformed)?,
             };
             let Some(frame) = frame else {
-                self.idle().await?;
+                self.idle(rests_until).await?;
                 continue;
             };
             if self.turn.fate.is_failed() && !matches!(frame.tag, b'S' | b'X') {
@@ -192,8 +196,7 @@ impl Conversation {
     }
 
     /// Waits for the client while nothing runs; passes on what the upstream says in between.
-    async fn idle(&mut self) -> Result<(), End> {
-        let idle = self.door.0.limits.longest_idle.map(|limit| Instant::now() + limit);
+    async fn idle(&mut self, rests_until: Option<Instant>) -> Result<(), End> {
         tokio::select! {
             filled = self.client.fill() => filled.map_err(|_| End::ClientGone),
             filled = self.upstream.fill() => {
@@ -206,7 +209,7 @@ impl Conversation {
                 self.stoppable.handled();
                 Ok(())
             }
-            () = deadline(idle), if idle.is_some() => Err(End::Idle),
+            () = deadline(rests_until), if rests_until.is_some() => Err(End::Idle),
         }
     }
 
@@ -263,7 +266,8 @@ impl Conversation {
         }
         let alone = pipeline.steps.iter().filter(is_run).count() <= 1 && !self.turn.is_begun;
         let mut going = Vec::with_capacity(pipeline.steps.len());
-        let mut before = Before { alone, moved: self.turn.moved };
+        let renames = pipeline.steps.iter().any(Step::renames);
+        let mut before = Before { alone, renames, parsed: HashSet::new(), moved: self.turn.moved };
         for step in pipeline.steps {
             match step {
                 Step::Housekeeping(housekeeping) => going.push(Going::Housekeeping(housekeeping)),
@@ -295,6 +299,14 @@ impl Conversation {
         };
         if self.upstream.status == Status::Failed && !reading.keeps_house() {
             return Ok(Cleared::Refused(failed_transaction()));
+        }
+        match self.is_still(act, before).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let gone = Impossible::NoStatement(act.uses.clone().unwrap_or_default());
+                return Ok(Cleared::Refused(told::error("26000", gone)));
+            }
+            Err(failed) => return Err(failed.into()),
         }
         if let Err(unread) = self.replan(act, &reading).await {
             return match unread {
@@ -343,6 +355,25 @@ impl Conversation {
                 },
             }
         }
+    }
+
+    /// Whether the prepared statement that an action binds is still the one that was prepared by its name: SQL, and code that
+    /// runs, may drop it and make another. The server is asked once after anything but plain reads ran.
+    async fn is_still(&mut self, act: &Act, before: &mut Before) -> Result<bool, Failed> {
+        if let Some(Reply::Parsed(name, _)) = act.replies.first() {
+            before.parsed.insert(name.clone());
+        }
+        let Some(name) = act.uses.as_ref().filter(|name| !name.is_empty()) else { return Ok(true) };
+        if before.parsed.contains(name) || !self.doubt.is_doubtful(name) || self.upstream.status == Status::Failed {
+            return Ok(true);
+        }
+        let is_still = self.upstream.prepared_by_protocol(name).await?.as_deref() == Some(&*act.statement.text);
+        if is_still {
+            self.doubt.trust(name);
+        } else {
+            self.names.handle_reply(&Reply::Closed(Named::Statement(name.clone())));
+        }
+        Ok(is_still)
     }
 
     /// A prepared statement keeps its plan, with the tables that its names meant then: if they mean others now, it is planned
@@ -409,8 +440,15 @@ impl Conversation {
                 "LISTEN on a target with classes: what others notify may hold anything",
             ));
         }
-        if reading.copies_out() && reading.may_show_classes && self.hides_something() {
-            let what = "COPY of a table with classified columns to the client; SELECT shows them masked";
+        // Nothing in its answer says which table the rows are of.
+        if reading.copies_out() && self.hides_something() {
+            let what =
+                "COPY to the client on a target with classes that this actor may not see; SELECT shows them masked";
+            return Some(Obstacle::Unsupported(what));
+        }
+        if before.renames && !(reading.executes.is_empty() && reading.fetches.is_empty()) {
+            let what =
+                "EXECUTE or FETCH behind messages that make or close names, in one pipeline; send Sync in between";
             return Some(Obstacle::Unsupported(what));
         }
         if reading.copies_in() && !before.alone {
@@ -541,6 +579,13 @@ impl End {
                 )
                 .hint("its review stays open: run it again to wait for it, and send the rest when it has run"),
             ),
+            Self::Overrun => Some(
+                told::fatal(
+                    told::CANCELLED,
+                    "a statement runs for longer than the gateway allows, and cannot be stopped",
+                )
+                .hint("whether it has run is in the records as far as it is known"),
+            ),
             Self::Idle => Some(
                 told::fatal(told::IDLE, "nothing was done in this session for longer than the gateway allows")
                     .hint("connect again; what was not committed is undone"),
@@ -568,6 +613,10 @@ enum Planned {
 struct Before {
     /// It is the only one that runs.
     alone: bool,
+    /// The pipeline makes or closes statements or portals that have names.
+    renames: bool,
+    /// Statements that the pipeline itself has prepared so far.
+    parsed: HashSet<String>,
     /// Settings, or what names mean, may have moved.
     moved: bool,
 }

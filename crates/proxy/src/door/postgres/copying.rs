@@ -14,7 +14,7 @@ impl Conversation {
         let last = self.turn.acts.len().checked_sub(1);
         let at = self.turn.expected.front().map_or(last, |expected| expected.act);
         let reading = at.and_then(|at| self.turn.acts.get(at)).map(|running| &running.reading);
-        let may_tell = self.turn.secrecy == Secrecy::Open || reading.is_some_and(|reading| !reading.may_show_classes);
+        let may_tell = self.turn.secrecy == Secrecy::Open;
         self.turn.copies = match frame.tag {
             b'G' if reading.is_some_and(|reading| reading.copies_in()) => Copies::In,
             b'H' if may_tell && reading.is_some_and(|reading| reading.copies_out()) => Copies::Out,
@@ -47,8 +47,12 @@ impl Conversation {
         while self.hears_copy() && self.upstream.has_room() {
             let Some(frame) = take_frame(&mut self.client.input).map_err(End::Malformed)? else { break };
             match frame.tag {
-                b'd' => self.upstream.send_copied(&frame),
+                b'd' => {
+                    self.turn.copies = Copies::Fed;
+                    self.upstream.send_copied(&frame);
+                }
                 b'c' | b'f' => {
+                    self.turn.copies = Copies::Fed;
                     self.upstream.send_copied(&frame);
                     // What was begun by a Flush is not answered before one.
                     self.upstream.put(&Courtesy::Flush)?;

@@ -124,6 +124,7 @@ impl Library {
             self.forget();
         }
         let columns_alone = |reading: &&Arc<Reading>| reading.columns_alone.load(Ordering::Relaxed);
+        self.catalog.begin(connection.status != Status::Idle);
         if let Some(reading) = self.read.get(text).filter(|reading| reading.is_plain)
             && (!hides || columns_alone(&reading))
         {
@@ -131,6 +132,7 @@ impl Library {
         }
         if hides {
             self.forget();
+            self.catalog.begin(connection.status != Status::Idle);
             if connection.status != Status::Failed {
                 self.catalog.check(connection, target).await?;
             }
@@ -139,12 +141,13 @@ impl Library {
         let mut reading = self.classify(connection, target, text).await?;
         if !reading.is_plain && by_what_was_known {
             self.forget();
+            self.catalog.begin(connection.status != Status::Idle);
             reading = self.classify(connection, target, text).await?;
         }
         if self.read.len() >= READ {
             self.read.clear();
         }
-        if text.len() <= KEPT_TEXT {
+        if text.len() <= KEPT_TEXT && reading.is_kept() {
             self.read.insert(Arc::clone(text), Arc::clone(&reading));
         }
         Ok(reading)
@@ -199,6 +202,12 @@ impl Reading {
     /// Whether it may move settings, roles, or what names mean.
     pub(super) fn moves_state(&self) -> bool {
         self.statement.operations.iter().any(|operation| moves_state(operation.verb))
+    }
+
+    /// Whether it may be remembered by its text: what stands behind a name may be another text by the next time, and what
+    /// several statements mean may depend on the transaction that they find.
+    fn is_kept(&self) -> bool {
+        self.executes.is_empty() && self.fetches.is_empty() && self.statements <= 1
     }
 
     /// Whether what it runs is no longer what it was read as, if something moved prepared statements in between.
@@ -313,6 +322,8 @@ pub(super) struct State {
     reason: String,
     /// How often something ran that may have moved settings which are not asked for, such as those of others' making.
     unlisted: u64,
+    /// That since a transaction began.
+    unlisted_inside: bool,
     /// As the gate has it, until anything of it changes.
     said: Option<(Status, Arc<SessionState>)>,
 }
@@ -368,15 +379,25 @@ impl State {
             self.age = Age::Moved;
             self.moved_inside |= status != Status::Idle;
             let unlisted = [Verb::SqlConfigure, Verb::SqlCall, Verb::SqlDefineCode, Verb::Unknown];
-            let moved = reading.statement.operations.iter().any(|operation| unlisted.contains(&operation.verb));
+            let may_move = |operation: &Operation| {
+                // RESET ALL and DISCARD ALL put back what was moved.
+                unlisted.contains(&operation.verb)
+                    || (operation.verb == Verb::SqlSet && &*operation.resource.name == "all")
+            };
+            let moved = reading.statement.operations.iter().any(may_move);
             self.unlisted += u64::from(moved);
+            self.unlisted_inside |= moved && status != Status::Idle;
         } else if reading.sets_modes {
             (self.age, self.moved_inside) = (Age::Moved, true);
         } else if reading.keeps_house() && self.moved_inside {
             self.age = Age::Moved;
         }
+        if self.unlisted_inside && reading.controls_transaction() {
+            // The end of a transaction, or of a part of it, may put it back.
+            self.unlisted += 1;
+        }
         if status == Status::Idle {
-            self.moved_inside = false;
+            (self.moved_inside, self.unlisted_inside) = (false, false);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use masking::Plan;
 use model::{DataClass, Purpose};
 use protocol::postgres::action::Reply;
-use protocol::postgres::message::{Report, Said};
+use protocol::postgres::message::{Named, Report, Said};
 use protocol::postgres::result::Status;
 use tokio::time::Instant;
 
@@ -101,6 +101,12 @@ impl Conversation {
             let implicit = if undone { Implicit::Undone } else { Implicit::Stands };
             if running.purpose == Purpose::Run {
                 let reading = &running.reading;
+                if !reading.is_plain || reading.moves_names() {
+                    self.doubt.arise();
+                }
+                if reading.controls_transaction() {
+                    self.opened.handle_idle();
+                }
                 let moves_back = reading.keeps_house() && self.state.may_move_back();
                 if !reading.is_plain || reading.moves_names() || moves_back {
                     self.library.forget();
@@ -108,6 +114,8 @@ impl Conversation {
                 self.state.handle_run(&running.reading, status);
                 for name in running.reading.declares.iter().filter(|_| running.is_answered()) {
                     self.opened.open(name, &running.reading);
+                    // A portal of the protocol that had this name is gone.
+                    self.names.handle_reply(&Reply::Closed(Named::Portal(name.clone())));
                 }
                 if let Some(reason) = running.reading.reason.as_ref().filter(|_| running.is_answered()) {
                     self.state.handle_reason(reason);

@@ -1,7 +1,7 @@
 //! One pipeline on its way: what of it was cleared and sent, which answers are still to come, how far each action came,
 //! and what of the answers may be shown.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use gate::{Clearance, RunEnd, Sealed};
@@ -29,6 +29,8 @@ pub(super) struct Running {
     pub(super) purpose: Purpose,
     /// Where the first Execute stands, and of which portal.
     pub(super) execute: Option<(usize, String)>,
+    sent_as: SentAs,
+    /// One for each message; taken when they are sent.
     pub(super) replies: Vec<Reply>,
     /// It only goes on with a portal of before that may show classes, by what names meant then.
     pub(super) goes_on: bool,
@@ -63,6 +65,40 @@ impl Opened {
     }
 }
 
+/// Prepared statements that may be others by now than those that the protocol prepared under their names.
+#[derive(Debug, Default)]
+pub(super) struct Doubt {
+    arose: bool,
+    trusted: HashSet<String>,
+}
+
+impl Doubt {
+    /// Something ran that may have dropped them and made others.
+    pub(super) fn arise(&mut self) {
+        self.arose = true;
+        self.trusted.clear();
+    }
+
+    /// This one is as it was prepared.
+    pub(super) fn trust(&mut self, name: &str) {
+        if self.arose && self.trusted.len() < OPENED {
+            self.trusted.insert(name.to_owned());
+        }
+    }
+
+    pub(super) fn is_doubtful(&self, name: &str) -> bool {
+        self.arose && !self.trusted.contains(name)
+    }
+}
+
+/// How an action came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SentAs {
+    Query,
+    /// Messages of the extended protocol.
+    Messages,
+}
+
 /// How far an action came.
 pub(super) enum Progress {
     NotSent,
@@ -82,6 +118,7 @@ impl Running {
             goes_on,
             purpose: act.purpose,
             execute: act.execute,
+            sent_as: if act.replies.is_empty() { SentAs::Query } else { SentAs::Messages },
             replies: act.replies,
             run: clearance.run(),
             clearance: Some(clearance),
@@ -92,11 +129,11 @@ impl Running {
     }
 
     /// A Query has no replies of the extended protocol.
-    pub(super) const fn is_query(&self) -> bool {
-        self.replies.is_empty()
+    pub(super) fn is_query(&self) -> bool {
+        self.sent_as == SentAs::Query
     }
 
-    pub(super) const fn shows_rows(&self) -> bool {
+    pub(super) fn shows_rows(&self) -> bool {
         self.is_query() || self.execute.is_some()
     }
 
@@ -178,6 +215,8 @@ pub(super) struct Turn {
     pub(super) syncing: Syncing,
     /// When what runs is stopped.
     pub(super) deadline: Option<Instant>,
+    /// How often it was.
+    pub(super) stops: usize,
     /// Some of the pipeline was sent.
     pub(super) is_begun: bool,
     pub(super) client_gone: bool,
@@ -206,8 +245,10 @@ impl Turn {
 pub(super) enum Copies {
     #[default]
     Nothing,
-    /// Rows of the client.
+    /// Rows of the client, none of which has been sent.
     In,
+    /// Rows of the client, some of which have been, or their end.
+    Fed,
     /// Rows for the client.
     Out,
 }

@@ -50,8 +50,14 @@ impl Catalog {
         self.size() > 0
     }
 
+    fn forget(&mut self) {
+        let in_transaction = self.known.in_transaction;
+        *self = Self::default();
+        self.known.in_transaction = in_transaction;
+    }
+
     fn size(&self) -> usize {
-        let Known { tables, functions, operators, types, prepared, cursors } = &self.known;
+        let Known { tables, functions, operators, types, prepared, cursors, in_transaction: _ } = &self.known;
         tables.len() + functions.len() + operators.len() + types.len() + prepared.len() + cursors.len()
     }
 
@@ -59,6 +65,14 @@ impl Catalog {
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.asked_at.elapsed() < AGE
+    }
+
+    /// A text is about to be read. What names of prepared statements and cursors stand for is never remembered: the protocol
+    /// and whatever code runs may give them to others.
+    pub fn begin(&mut self, in_transaction: bool) {
+        self.known.in_transaction = in_transaction;
+        self.known.prepared.clear();
+        self.known.cursors.clear();
     }
 
     /// Asks the server.
@@ -72,7 +86,7 @@ impl Catalog {
         questions: &BTreeSet<CatalogQuestion>,
     ) -> Result<(), Failed> {
         if self.size() > KNOWN {
-            *self = Self::default();
+            self.forget();
         }
         let asking = Asking::new(questions);
         let answers = connection.ask(&asking.questions()).await?;
@@ -98,7 +112,7 @@ impl Catalog {
         let cursors = self.known.cursors.keys().cloned().map(CatalogQuestion::Cursor);
         let names = tables.chain(functions).chain(operators).chain(types).chain(prepared).chain(cursors);
         let asking = Asking::new(&names.chain(also).collect());
-        *self = Self::default();
+        self.forget();
         let mut asked = asking.questions();
         asked.push(settings());
         let mut answers = connection.ask(&asked).await?;
@@ -307,6 +321,16 @@ impl Connection {
     /// If the server does not answer.
     pub async fn discard_plans(&mut self) -> Result<(), Failed> {
         self.ask(&[(Question::DiscardPlans, Vec::new())]).await.map(drop)
+    }
+
+    /// The text of the statement that the protocol prepared under this name, if there is one.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub async fn prepared_by_protocol(&mut self, name: &str) -> Result<Option<String>, Failed> {
+        let rows = self.ask(&[(Question::Prepared, vec![vec![Some(name.to_owned())]])]).await?.concat();
+        let row = rows.iter().find(|row| text(row, 0) == name && text(row, 2) == "f");
+        Ok(row.map(|row| text(row, 1).to_owned()))
     }
 
     /// The settings of the session that change what statements mean. Not to be asked in a failed transaction.

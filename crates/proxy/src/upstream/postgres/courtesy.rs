@@ -61,7 +61,7 @@ pub(crate) enum Question {
     Relations,
     /// Functions by name: name, whether one stands in the search path outside `pg_catalog`, all of them with versions.
     Functions,
-    /// Prepared statements of the session by name: name, text.
+    /// Prepared statements of the session by name: name, text, whether SQL made it.
     Prepared,
     /// Cursors of the session by name: name, text.
     Cursors,
@@ -303,7 +303,7 @@ SELECT s.name FROM pg_catalog.pg_prepared_statement() AS s
 WHERE NOT s.from_sql AND pg_catalog.starts_with(s.name, 'countersign courtesy ')";
 
 const PREPARED: &str = "
-SELECT s.name, s.statement FROM pg_catalog.pg_prepared_statement() AS s
+SELECT s.name, s.statement, s.from_sql FROM pg_catalog.pg_prepared_statement() AS s
 WHERE s.name OPERATOR(pg_catalog.=) ANY ($1)";
 
 const CURSORS: &str = "
