@@ -144,36 +144,40 @@ impl Desk {
     /// Writes what is staged, unless somebody else is writing; tells whether anything was written.
     fn write_if_free(&self) -> bool {
         let mut wrote = false;
-        loop {
+        for _ in 0..ROUNDS {
             let mut pen = match self.pen.try_lock() {
                 Ok(pen) => pen,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => return wrote,
             };
-            let more = self.write(&mut pen);
+            wrote |= self.write(&mut pen);
             drop(pen);
-            wrote |= more;
             // Who found the pen taken just now waits for whoever had it: what came meanwhile is written, too.
-            if !more || !self.syncs.is_behind_writing() {
-                return wrote;
+            if !self.syncs.is_behind_writing() {
+                break;
             }
         }
+        wrote
     }
 
-    /// Writes what is staged, in as many batches as it takes; tells whether anything was written. A pen that failed once
+    /// Writes what is staged, in some batches; who stages more meanwhile takes the pen itself. Tells whether anything was written. A pen that failed once
     /// never writes again: what is behind the failed batch would stand at other places than it was given.
     fn write(&self, pen: &mut Pen) -> bool {
         let mut wrote = false;
-        while !self.syncs.is_stopped()
-            && let Some(batch) = pen.log.poll_batch()
-        {
+        for _ in 0..ROUNDS {
+            if self.syncs.is_stopped() {
+                break;
+            }
+            let Some(batch) = pen.log.poll_batch() else { break };
             if let Err(error) = pen.file.write_all(&batch.bytes) {
-                tracing::error!(%error, "the audit log cannot be written: nothing runs until the gateway is restarted");
+                // Before anything else, which may fail as well: the log is over.
+                pen.log.handle_failed();
                 // What was written of the batch is no record; a start would cut it too.
-                if let Err(error) = pen.file.set_len(pen.length) {
+                let cut = pen.file.set_len(pen.length);
+                tracing::error!(%error, "the audit log cannot be written: nothing runs until the gateway is restarted");
+                if let Err(error) = cut {
                     tracing::error!(%error, "the torn end of the audit log could not be cut");
                 }
-                pen.log.handle_failed();
                 self.synced.send_replace(());
                 self.need.finish();
                 self.written.send_replace(());
@@ -208,8 +212,8 @@ impl Syncer {
                 continue;
             }
             if let Err(error) = self.file.sync_data() {
-                tracing::error!(%error, "the audit log cannot be made durable: nothing runs until the gateway is restarted");
                 syncs.handle_failed();
+                tracing::error!(%error, "the audit log cannot be made durable: nothing runs until the gateway is restarted");
                 self.desk.written.send_replace(());
                 self.desk.synced.send_replace(());
                 return;
@@ -287,6 +291,9 @@ impl SyncNeed {
     }
 }
 
+/// Batches that are written at a time, and how often a pen that was put down is taken up again at once: nobody writes for
+/// everybody else for long.
+const ROUNDS: usize = 4;
 /// Before the next look, while a record is missing that has its place.
 const GAP: Duration = Duration::from_micros(200);
 /// How long a record that nobody waits for may stay unsynced.

@@ -63,19 +63,23 @@ pub enum Step {
 }
 
 impl Step {
-    /// Whether it makes or closes a statement or portal that has a name.
-    #[must_use]
-    pub fn renames(&self) -> bool {
-        let renames = |reply: &Reply| match reply {
+    /// Names of the statements and portals that it makes or closes.
+    pub fn renames(&self) -> impl Iterator<Item = &str> {
+        let (replies, named): (&[Reply], Option<&Named>) = match self {
+            Self::Act(act) => (&act.replies, None),
+            Self::Housekeeping(Housekeeping::Close(named)) => (&[], Some(named)),
+            Self::Housekeeping(Housekeeping::Describe(_)) => (&[], None),
+        };
+        let made = replies.iter().filter_map(|reply| match reply {
             Reply::Parsed(name, _)
             | Reply::Bound(name, _)
-            | Reply::Closed(Named::Statement(name) | Named::Portal(name)) => !name.is_empty(),
-            Reply::StatementDescribed | Reply::PortalDescribed | Reply::Executed => false,
-        };
-        match self {
-            Self::Act(act) => act.replies.iter().any(renames),
-            Self::Housekeeping(housekeeping) => renames(&housekeeping.reply()),
-        }
+            | Reply::Closed(Named::Statement(name) | Named::Portal(name)) => Some(name.as_str()),
+            Reply::StatementDescribed | Reply::PortalDescribed | Reply::Executed => None,
+        });
+        let closed = named.map(|named| match named {
+            Named::Statement(name) | Named::Portal(name) => name.as_str(),
+        });
+        made.chain(closed)
     }
 }
 

@@ -95,6 +95,7 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
         rows: labels::Rows::default(),
         made: BTreeSet::new(),
         declared: BTreeSet::new(),
+        doubtful: BTreeSet::new(),
         budget: NODES,
         moved: false,
         moves: false,
@@ -107,8 +108,9 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
         }
         let before = reading.meaning.operations.len();
         reading.statement(statement.stmt());
-        // What a view calls may set the search path: names of later statements are not what they were.
-        let viewed = |operation: &Operation| operation.verb == Verb::SqlSelectView;
+        // What a view or a function calls may set the search path: names of later statements are not what they were.
+        let runs_code = [Verb::SqlSelectView, Verb::SqlCall, Verb::Unknown];
+        let viewed = |operation: &Operation| runs_code.contains(&operation.verb);
         reading.moved |= std::mem::take(&mut reading.moves);
         reading.moved |= reading.meaning.operations.iter().skip(before).any(viewed);
         let rows = std::mem::take(&mut reading.rows);
@@ -152,6 +154,8 @@ struct Reading<'k> {
     made: BTreeSet<(Option<String>, String)>,
     /// Cursors that the text has just declared: what they read is judged already.
     declared: BTreeSet<String>,
+    /// Names of tables that the text drops, renames or puts elsewhere, whatever their schema.
+    doubtful: BTreeSet<String>,
     /// Nodes that may still be looked at.
     budget: usize,
     /// An earlier statement of the text may have moved the search path.
@@ -173,8 +177,7 @@ impl Reading<'_> {
     fn table(&mut self, name: &RangeVar) -> Named {
         let (schema, name) = (name.schemaname().map(str::to_owned), name.relname().unwrap_or("").to_owned());
         let key = (schema, name);
-        if self.moved && key.0.is_none() {
-            // What an unqualified name means is settled only when the statement runs.
+        if self.is_doubtful(key.0.as_deref(), &key.1) {
             self.unknown();
             return Named::Inner;
         }
@@ -193,6 +196,11 @@ impl Reading<'_> {
                 Named::Inner
             }
         }
+    }
+
+    /// Whether what the name of a table means is settled only when the statement runs.
+    fn is_doubtful(&self, schema: Option<&str>, name: &str) -> bool {
+        (self.moved && schema.is_none()) || self.doubtful.contains(name) || self.doubtful.contains(ALL)
     }
 
     /// Adds an operation on a table.
@@ -300,6 +308,8 @@ impl Known {
     }
 }
 
+/// In place of a name: all of them. No name is empty.
+const ALL: &str = "";
 /// Nodes that one text may cost to look at.
 const NODES: usize = 4_000_000;
 

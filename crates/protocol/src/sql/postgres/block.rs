@@ -22,6 +22,8 @@ pub(super) struct Block<'a> {
     pub(super) methods: Vec<Vec<&'a str>>,
     /// Names of joins.
     pub(super) joins: Vec<&'a str>,
+    /// A join compares columns of one name, by an operator that is not written.
+    pub(super) equates: bool,
 }
 
 /// A table in a block.
@@ -74,6 +76,7 @@ impl<'a> Block<'a> {
                     let aliases = [join.alias(), join.join_using_alias()];
                     joins.extend(aliases.into_iter().flatten().filter_map(|alias| alias.aliasname()));
                     block.joins.extend(&joins);
+                    block.equates |= join.is_natural || !join.using_clause().is_empty();
                     list.extend([(join.larg(), joins.clone()), (join.rarg(), joins)]);
                     block.others.push((join.quals(), false));
                 }

@@ -15,8 +15,8 @@ impl Reading<'_> {
         for value in execute.params() {
             self.visit(value);
         }
-        if self.meaning.prepared != Prepared::Kept {
-            // The text itself has moved what the name means.
+        if self.meaning.prepared != Prepared::Kept || self.moved {
+            // The text itself has moved what the name means, or code of it may have.
             return self.unknown();
         }
         let known = self.known;
@@ -36,6 +36,9 @@ impl Reading<'_> {
     /// FETCH and MOVE go on with a cursor.
     pub(super) fn fetch(&mut self, fetch: &FetchStmt) {
         let name = fetch.portalname().unwrap_or("");
+        if self.moved {
+            return self.unknown();
+        }
         if self.declared.contains(name) {
             return self.on_target(Verb::SqlHousekeep);
         }

@@ -134,6 +134,16 @@ impl Reading<'_> {
             Node::A_Expr(expression) => {
                 let (schema, name) = dotted(expression.name().iter());
                 self.operator(&schema, name);
+                if name.contains("BETWEEN") {
+                    for hidden in ["<", "<=", ">", ">="] {
+                        self.operator(&[], hidden);
+                    }
+                }
+                children(node, |child| work.push(Work::Node(child, scope.clone(), inside)));
+            }
+            // It compares by an operator that is not written.
+            Node::CaseExpr(case) if !matches!(case.arg(), Node::None) => {
+                self.operator(&[], "=");
                 children(node, |child| work.push(Work::Node(child, scope.clone(), inside)));
             }
             Node::SortBy(sort) if !sort.use_op().is_empty() => {
@@ -247,6 +257,9 @@ impl Reading<'_> {
         for join in &block.joins {
             self.rows.add_other(join);
         }
+        if block.equates {
+            self.operator(&[], "=");
+        }
         for (item, _) in block.others.iter().filter(|(_, is_item)| *is_item) {
             self.rows.add_item(*item);
         }
@@ -337,6 +350,7 @@ impl Reading<'_> {
         let verb = if bounded { Verb::SqlUpdate } else { Verb::SqlUpdateUnbounded };
         self.written(verb, Some(relation), facts);
         if relation.relname() == Some("pg_settings") && matches!(relation.schemaname(), None | Some("pg_catalog")) {
+            self.moves = true;
             self.on_target(Verb::SqlConfigure);
         }
         let set: Vec<Node<'a>> = update.target_list().iter().map(Node::ResTarget).collect();

@@ -8,7 +8,7 @@ use pg_raw_parse::nodes::{
 };
 use pg_raw_parse::raw::{DiscardMode, ObjectType, TransactionStmtKind, VariableSetKind};
 
-use super::{Named, Reading, full_name, reason};
+use super::{ALL, Named, Reading, full_name, reason};
 use crate::sql::Prepared;
 
 impl Reading<'_> {
@@ -70,13 +70,13 @@ impl Reading<'_> {
             Node::LockStmt(lock) => self.each_relation(Verb::SqlLock, lock.relations().iter()),
             Node::DropStmt(drop) => {
                 self.drop_objects(drop);
-                self.moved = true;
+                self.doubt_dropped(drop);
             }
             Node::RenameStmt(_) | Node::AlterObjectSchemaStmt(_) => {
                 if !self.altered(node) {
                     self.unknown();
                 }
-                self.moved = true;
+                self.doubt_renamed(node);
             }
             _ if self.code(node)
                 || self.definition(node)
@@ -157,7 +157,10 @@ impl Reading<'_> {
         match transaction.kind {
             TransactionStmtKind::TRANS_STMT_PREPARE
             | TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
-            | TransactionStmtKind::TRANS_STMT_ROLLBACK_PREPARED => self.on_target(Verb::SqlConfigure),
+            | TransactionStmtKind::TRANS_STMT_ROLLBACK_PREPARED => {
+                self.moved = true;
+                self.on_target(Verb::SqlConfigure);
+            }
             kind => {
                 self.on_target(Verb::SqlHousekeep);
                 // What names meant inside a transaction may be taken back with it, or with a part of it.
@@ -168,7 +171,13 @@ impl Reading<'_> {
                     | TransactionStmtKind::TRANS_STMT_RELEASE => false,
                     // It ends what was set or made for the transaction alone.
                     TransactionStmtKind::TRANS_STMT_COMMIT => self.known.in_transaction || !self.made.is_empty(),
-                    _ => true,
+                    _ => {
+                        if self.known.in_transaction {
+                            // Tables that it renamed are called as before again.
+                            self.doubtful.insert(ALL.to_owned());
+                        }
+                        true
+                    }
                 };
                 self.meaning.sets_modes |= !transaction.options().is_empty();
                 if transaction.options().iter().any(lifts_read_only) {
@@ -180,7 +189,8 @@ impl Reading<'_> {
 
     fn set(&mut self, set: &VariableSetStmt) {
         let name = set.name().unwrap_or("").to_lowercase();
-        self.moved |= name == "search_path" || set.kind == VariableSetKind::VAR_RESET_ALL;
+        self.moved |= ["search_path", "role", "session_authorization"].contains(&name.as_str())
+            || set.kind == VariableSetKind::VAR_RESET_ALL;
         match set.kind {
             // As they were at the session's login; role and session authorization are not among them.
             VariableSetKind::VAR_RESET_ALL => {
@@ -215,6 +225,28 @@ impl Reading<'_> {
             let Node::DefElem(option) = mode else { return self.unknown() };
             let verb = if lifts_read_only(mode) { Verb::SqlEscalate } else { Verb::SqlConfigure };
             self.on_setting(verb, &format!("{prefix}{}", option.defname().unwrap_or("")));
+        }
+    }
+
+    /// What is dropped may uncover another of its name.
+    fn doubt_dropped(&mut self, drop: &DropStmt) {
+        if drop.remove_type == ObjectType::OBJECT_SCHEMA {
+            self.doubtful.insert(ALL.to_owned());
+        }
+        self.doubtful.extend(drop.objects().iter().map(|object| name_of(object).1));
+    }
+
+    /// What is renamed, or put elsewhere, is gone from one name and come to another.
+    fn doubt_renamed(&mut self, node: Node<'_>) {
+        let names = match node {
+            Node::RenameStmt(rename) if rename.rename_type == ObjectType::OBJECT_COLUMN => return,
+            Node::RenameStmt(rename) => [rename.relation().and_then(RangeVar::relname), rename.newname()],
+            Node::AlterObjectSchemaStmt(alter) => [alter.relation().and_then(RangeVar::relname), None],
+            _ => [None, None],
+        };
+        match names {
+            [None, _] => drop(self.doubtful.insert(ALL.to_owned())),
+            [Some(_), _] => self.doubtful.extend(names.into_iter().flatten().map(str::to_owned)),
         }
     }
 
@@ -272,8 +304,7 @@ impl Reading<'_> {
     /// A relation by name, if the catalog has it.
     pub(super) fn relation(&mut self, schema: Option<&str>, name: &str) -> Option<Resource> {
         let key = (schema.map(str::to_owned), name.to_owned());
-        if self.moved && schema.is_none() {
-            // What an unqualified name means is settled only when the statement runs.
+        if self.is_doubtful(schema, name) {
             self.unknown();
             return None;
         }

@@ -81,8 +81,12 @@ impl Conversation {
         if self.client.output.is_empty() {
             return Ok(());
         }
-        for sealed in self.turn.seals.drain(..) {
-            self.session.open(sealed).await.map_err(End::Unrecorded)?;
+        for sealed in std::mem::take(&mut self.turn.seals) {
+            if let Err(unrecorded) = self.session.open(sealed).await {
+                // None of it leaves, now or later.
+                self.client.output.clear();
+                return Err(End::Unrecorded(unrecorded));
+            }
         }
         while !self.turn.client_gone && !self.client.output.is_empty() {
             let at = self.turn.deadline;
@@ -108,6 +112,8 @@ impl Conversation {
             return Err(End::Overrun);
         }
         self.turn.deadline = Some(Instant::now() + AGAIN);
+        // The client's own end of its copy, with the Sync that was owed, may still come: it is answered by this one.
+        self.paid_ahead |= self.turn.syncing == Syncing::Owed;
         self.give_up_copy()?;
         self.upstream.stop().await;
         Ok(())
@@ -162,7 +168,7 @@ impl Conversation {
                 Progress::Failed(if self.turn.ours.is_some() { WITHHELD.to_owned() } else { code.to_owned() });
         }
         let withholds = self.turn.withholds();
-        if self.turn.syncing == Syncing::Owed && self.turn.copies == Copies::In {
+        if self.turn.syncing == Syncing::Owed && self.turn.copies == Copies::In && fault.code != told::CANCELLED {
             // Of its rows the server has read none, nor the Sync that stood before them.
             self.turn.syncing = Syncing::Came;
         }

@@ -38,6 +38,8 @@ pub(super) struct Conversation {
     pub(super) state: State,
     /// A Query that ended what came in before it.
     next: Option<Frame>,
+    /// The client's next Sync, if it comes behind nothing but what is left of a COPY, was answered already.
+    pub(super) paid_ahead: bool,
     /// The pipeline under way.
     pub(super) turn: Turn,
 }
@@ -92,7 +94,22 @@ impl Conversation {
         let (names, state) = (Names::default(), State::default());
         let (planned, turn) = (HashMap::new(), Turn::default());
         let (opened, doubt, next) = (Opened::default(), Doubt::default(), None);
-        Self { door, client, upstream, session, stoppable, names, planned, opened, doubt, library, state, next, turn }
+        Self {
+            door,
+            client,
+            upstream,
+            session,
+            stoppable,
+            names,
+            planned,
+            opened,
+            doubt,
+            library,
+            state,
+            next,
+            paid_ahead: false,
+            turn,
+        }
     }
 
     /// Until either side ends it.
@@ -114,8 +131,8 @@ impl Conversation {
         if let Some(report) = end.report() {
             self.client.say(&Said::Report(&report));
         }
-        // It may be gone already.
-        let _told: Result<_, _> = self.client.flush().await;
+        // It may be gone already, or not listen; the server is not to wait for it.
+        let _told: Result<_, _> = tokio::time::timeout(FAREWELL, self.client.flush()).await;
         tracing::debug!(?end, target_name = %self.door.target(), "a conversation ended");
         self.client.shutdown().await;
         self.upstream.close().await;
@@ -124,7 +141,8 @@ impl Conversation {
     /// Waits for a pipeline: a Query, or everything up to Sync or Flush.
     async fn listen(&mut self) -> Result<Heard, End> {
         let (mut messages, mut bytes): (Vec<(Message, Frame)>, usize) = (Vec::new(), 0);
-        let rests_until = self.door.0.limits.longest_idle.map(|limit| Instant::now() + limit);
+        let mut rests_until = self.door.0.limits.longest_idle.map(|limit| Instant::now() + limit);
+        let mut is_heard = false;
         loop {
             let frame = match self.next.take() {
                 Some(frame) => Some(frame),
@@ -132,6 +150,11 @@ impl Conversation {
             };
             let Some(frame) = frame else {
                 self.idle(rests_until).await?;
+                if !is_heard && !self.client.input.is_empty() {
+                    // Who has begun to speak may end the sentence, once.
+                    is_heard = true;
+                    rests_until = rests_until.map(|at| at.max(Instant::now() + SENTENCE));
+                }
                 continue;
             };
             if self.turn.fate.is_failed() && !matches!(frame.tag, b'S' | b'X') {
@@ -155,7 +178,7 @@ impl Conversation {
             match message {
                 Message::Terminate => return Err(End::Goodbye),
                 // Late, or about no copy that was let through: ignored, as the server does.
-                Message::Copy => {}
+                Message::Copy => continue,
                 Message::Query(text) if messages.is_empty() => return Ok((Ok(query(text, &frame)), Closing::Query)),
                 // Where no Sync stands before it, it comes behind what does, and ends that with itself.
                 Message::Query(_) => {
@@ -167,6 +190,7 @@ impl Conversation {
                     let refusal = self.session.refuse_unsupported(what).await.map_err(End::Unrecorded)?;
                     return Ok((Err(told::refusal(&refusal, &self.door.0.reviews)), Closing::Query));
                 }
+                Message::Sync if messages.is_empty() && std::mem::take(&mut self.paid_ahead) => {}
                 Message::Sync => return Ok((self.build(messages), Closing::Sync)),
                 Message::Flush => return Ok((self.build(messages), Closing::Flush)),
                 Message::Parse(_)
@@ -266,9 +290,10 @@ impl Conversation {
         }
         let alone = pipeline.steps.iter().filter(is_run).count() <= 1 && !self.turn.is_begun;
         let mut going = Vec::with_capacity(pipeline.steps.len());
-        let renames = pipeline.steps.iter().any(Step::renames);
-        let mut before = Before { alone, renames, parsed: HashSet::new(), moved: self.turn.moved };
+        let (parsed, renamed) = (HashSet::new(), HashSet::new());
+        let mut before = Before { alone, renamed, parsed, moved: self.turn.moved };
         for step in pipeline.steps {
+            let renames: Vec<String> = step.renames().map(str::to_owned).collect();
             match step {
                 Step::Housekeeping(housekeeping) => going.push(Going::Housekeeping(housekeeping)),
                 Step::Act(act) => match self.clear(&act, &mut before).await {
@@ -285,6 +310,7 @@ impl Conversation {
                     }
                 },
             }
+            before.renamed.extend(renames);
         }
         self.turn.moved = before.moved;
         self.forward(going, closing).await
@@ -306,7 +332,10 @@ impl Conversation {
                 let gone = Impossible::NoStatement(act.uses.clone().unwrap_or_default());
                 return Ok(Cleared::Refused(told::error("26000", gone)));
             }
-            Err(failed) => return Err(failed.into()),
+            Err(failed) => match Unread::from(failed) {
+                Unread::Told(report) => return Ok(Cleared::Refused(report)),
+                Unread::Failed(failed) => return Err(failed.into()),
+            },
         }
         if let Err(unread) = self.replan(act, &reading).await {
             return match unread {
@@ -318,7 +347,7 @@ impl Conversation {
         before.moved |= act.purpose == Purpose::Run
             && (reading.moves_state()
                 || reading.moves_names()
-                || (reading.keeps_house() && self.state.may_move_back()));
+                || (reading.controls_transaction() && self.state.may_move_back()));
         let mut copies = match copies::hidden(&mut self.session, &reading.copied).await {
             Ok(copies) => copies,
             Err(refusal) => return Ok(self.refused(&refusal)),
@@ -446,7 +475,7 @@ impl Conversation {
                 "COPY to the client on a target with classes that this actor may not see; SELECT shows them masked";
             return Some(Obstacle::Unsupported(what));
         }
-        if before.renames && !(reading.executes.is_empty() && reading.fetches.is_empty()) {
+        if reading.executes.iter().chain(&reading.fetches).any(|name| before.renamed.contains(name)) {
             let what =
                 "EXECUTE or FETCH behind messages that make or close names, in one pipeline; send Sync in between";
             return Some(Obstacle::Unsupported(what));
@@ -613,8 +642,8 @@ enum Planned {
 struct Before {
     /// It is the only one that runs.
     alone: bool,
-    /// The pipeline makes or closes statements or portals that have names.
-    renames: bool,
+    /// Names of statements and portals that the pipeline has made or closed so far.
+    renamed: HashSet<String>,
     /// Statements that the pipeline itself has prepared so far.
     parsed: HashSet<String>,
     /// Settings, or what names mean, may have moved.
@@ -684,6 +713,10 @@ fn cancelled(held: &HeldNotice, reviews: &str) -> Report {
         .hint("run the same statement again to wait for it")
 }
 
+/// How long a client may take to hear why its session ends.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long a message may take to come in whole, where its session would have ended by then.
+const SENTENCE: std::time::Duration = std::time::Duration::from_secs(60);
 /// Statements whose plans are remembered.
 const PLANNED: usize = 10_000;
 /// Bytes of one pipeline.

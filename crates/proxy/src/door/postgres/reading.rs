@@ -389,7 +389,7 @@ impl State {
             self.unlisted_inside |= moved && status != Status::Idle;
         } else if reading.sets_modes {
             (self.age, self.moved_inside) = (Age::Moved, true);
-        } else if reading.keeps_house() && self.moved_inside {
+        } else if reading.controls_transaction() && self.moved_inside {
             self.age = Age::Moved;
         }
         if self.unlisted_inside && reading.controls_transaction() {

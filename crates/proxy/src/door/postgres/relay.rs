@@ -101,13 +101,11 @@ impl Conversation {
             let implicit = if undone { Implicit::Undone } else { Implicit::Stands };
             if running.purpose == Purpose::Run {
                 let reading = &running.reading;
-                if !reading.is_plain || reading.moves_names() {
+                let moves_back = reading.controls_transaction() && self.state.may_move_back();
+                // The end of a transaction runs what was deferred to it.
+                if !reading.is_plain || reading.moves_names() || moves_back {
                     self.doubt.arise();
                 }
-                if reading.controls_transaction() {
-                    self.opened.handle_idle();
-                }
-                let moves_back = reading.keeps_house() && self.state.may_move_back();
                 if !reading.is_plain || reading.moves_names() || moves_back {
                     self.library.forget();
                 }
