@@ -1,4 +1,4 @@
-//! The log's sans-IO half: sessions stage records without a lock, one writer drains them in order, and two
+//! The log's sans-IO half: sessions stage records without a lock, one pen drains them in order, and two
 //! watermarks (written, synced) turn a [`Staged`] into [`Written`] and [`Recorded`]. Nobody else can make these.
 //!
 //! `Staged` = has its place; `Written` = handed to the kernel; `Recorded` = durable (invariant 1).

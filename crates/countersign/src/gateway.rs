@@ -77,14 +77,14 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
 impl Gateway {
     /// Ends connections and what follows the log, and waits for what still runs by the API: its end is on the record then.
     /// A PostgreSQL connection is cut, and the server goes on with what it was sent. The log's
-    /// writer ends after the last of them, and holds the log's lock until it has written everything.
+    /// syncer ends after the last of them, and holds the log's lock until everything is durable.
     pub(crate) async fn stop(mut self, config: &Config) {
         self.tasks.shutdown().await;
         let lock = config.log.join("lock");
         let unlocked = tokio::task::spawn_blocking(move || std::fs::File::open(lock)?.lock());
         match tokio::time::timeout(STOP, unlocked).await {
             Ok(Ok(Ok(()))) => {}
-            Ok(ended) => tracing::warn!(?ended, "the end of the log's writer cannot be waited for"),
+            Ok(ended) => tracing::warn!(?ended, "the end of the log's syncer cannot be waited for"),
             Err(_) => tracing::warn!("something still runs after {} seconds: it is cut off", STOP.as_secs()),
         }
     }

@@ -108,7 +108,8 @@ impl SearchIndex {
         let mut next = first;
         for leaf in leaves {
             if let Some(leaf) = Named::of(leaf) {
-                named.extend(leaf.into_entries().map(|name| (name, next / BLOCK)));
+                let kind = Cow::Owned(kind_entry(&leaf.k));
+                named.extend(leaf.names().cloned().chain([kind]).map(|name| (name, next / BLOCK)));
             }
             next += 1;
         }
@@ -190,12 +191,6 @@ impl<'l> Named<'l> {
         let Self { k: _, s, actor, by, presenter, review, reviewer, run, target, whom } = self;
         let named = [actor, by, presenter, review, reviewer, run, target, whom].into_iter().flatten();
         std::iter::once(s).chain(named)
-    }
-
-    fn into_entries(self) -> impl Iterator<Item = Cow<'l, str>> {
-        let Self { k, s, actor, by, presenter, review, reviewer, run, target, whom } = self;
-        let named = [Some(s), actor, by, presenter, review, reviewer, run, target, whom].into_iter().flatten();
-        std::iter::once(Cow::Owned(kind_entry(&k))).chain(named)
     }
 }
 

@@ -27,8 +27,7 @@ impl Rows {
 
     /// A common table expression of this name stands in the statement.
     pub(super) fn add_common(&mut self, cte: &CommonTableExpr) {
-        let given: BTreeSet<String> = cte.aliascolnames().iter().filter_map(Node::as_str).map(str::to_owned).collect();
-        let labels = if given.is_empty() { of_query(cte.ctequery()) } else { given };
+        let labels = labels_of(cte.aliascolnames().iter(), cte.ctequery());
         let name = cte.ctename().unwrap_or("").to_owned();
         let known = self.common.entry(name).or_insert_with(|| labels.clone());
         known.retain(|label| labels.contains(label));
@@ -62,8 +61,7 @@ impl Rows {
 
     fn add_inner(&mut self, inner: &RangeSubselect) {
         let Some(alias) = inner.alias() else { return };
-        let given: BTreeSet<String> = alias.colnames().iter().filter_map(Node::as_str).map(str::to_owned).collect();
-        let labels = if given.is_empty() { of_query(inner.subquery()) } else { given };
+        let labels = labels_of(alias.colnames().iter(), inner.subquery());
         self.add(alias.aliasname().unwrap_or(""), Some(labels));
     }
 
@@ -76,6 +74,12 @@ impl Rows {
             },
         }
     }
+}
+
+/// Labels that columns of a query surely have where it is read: those it is given there, or else its own.
+fn labels_of<'a>(given: impl Iterator<Item = Node<'a>>, query: Node<'_>) -> BTreeSet<String> {
+    let given: BTreeSet<String> = given.filter_map(Node::as_str).map(str::to_owned).collect();
+    if given.is_empty() { of_query(query) } else { given }
 }
 
 /// Labels that columns of a query surely have.
@@ -107,8 +111,7 @@ mod tests {
     use crate::sql::Table;
     use crate::sql::postgres::{CatalogQuestion, Classified, Functions, Known, classify};
 
-    /// Whether a text calls the function `leaks`, where tables `t` and `leaky` are there, and the latter has a column of
-    /// that name.
+    /// Whether a text calls the function `leaks`, where there is one table, `t`, without a column of that name.
     fn calls(text: &str) -> bool {
         let table = |name: &str, columns: &[&str]| Table {
             schema: "public".to_owned(),

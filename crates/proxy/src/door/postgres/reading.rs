@@ -124,7 +124,6 @@ impl Library {
             self.forget();
         }
         let columns_alone = |reading: &&Arc<Reading>| reading.columns_alone.load(Ordering::Relaxed);
-        self.catalog.begin(connection.status != Status::Idle);
         if let Some(reading) = self.read.get(text).filter(|reading| reading.is_plain)
             && (!hides || columns_alone(&reading))
         {
@@ -132,7 +131,6 @@ impl Library {
         }
         if hides {
             self.forget();
-            self.catalog.begin(connection.status != Status::Idle);
             if connection.status != Status::Failed {
                 self.catalog.check(connection, target).await?;
             }
@@ -141,7 +139,6 @@ impl Library {
         let mut reading = self.classify(connection, target, text).await?;
         if !reading.is_plain && by_what_was_known {
             self.forget();
-            self.catalog.begin(connection.status != Status::Idle);
             reading = self.classify(connection, target, text).await?;
         }
         if self.read.len() >= READ {
@@ -176,6 +173,7 @@ impl Library {
         target: &Target,
         text: &Arc<str>,
     ) -> Result<Arc<Reading>, Unread> {
+        self.catalog.begin(connection.status != Status::Idle);
         for _ in 0..ROUNDS {
             match classify(text, self.catalog.known()) {
                 Err(unreadable) => return Err(Unread::Told(told::unreadable(&unreadable))),

@@ -105,8 +105,6 @@ impl Conversation {
                 // The end of a transaction runs what was deferred to it.
                 if !reading.is_plain || reading.moves_names() || moves_back {
                     self.doubt.arise();
-                }
-                if !reading.is_plain || reading.moves_names() || moves_back {
                     self.library.forget();
                 }
                 self.state.handle_run(&running.reading, status);

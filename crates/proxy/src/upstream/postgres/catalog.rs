@@ -108,10 +108,7 @@ impl Catalog {
         let functions = self.known.functions.keys().cloned().map(CatalogQuestion::Function);
         let operators = self.known.operators.keys().cloned().map(CatalogQuestion::Operator);
         let types = self.known.types.keys().cloned().map(CatalogQuestion::Type);
-        let prepared = self.known.prepared.keys().cloned().map(CatalogQuestion::Prepared);
-        let cursors = self.known.cursors.keys().cloned().map(CatalogQuestion::Cursor);
-        let names = tables.chain(functions).chain(operators).chain(types).chain(prepared).chain(cursors);
-        let asking = Asking::new(&names.chain(also).collect());
+        let asking = Asking::new(&tables.chain(functions).chain(operators).chain(types).chain(also).collect());
         self.forget();
         let mut asked = asking.questions();
         asked.push(settings());
