@@ -98,7 +98,9 @@ impl From<Refusal> for Problem {
             RefusalKind::TooManyReviews => (429, "too-many-reviews"),
             RefusalKind::Unavailable => (503, "unavailable"),
         };
-        let mut problem = Self::new(status, kind, refusal.message, &refusal.hint);
+        let told = [refusal.message.as_str(), refusal.decided.as_str()];
+        let told = told.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+        let mut problem = Self::new(status, kind, told, &refusal.hint);
         if let Some((review, code)) = refusal.review {
             problem.more = json!({"review": {"id": review, "code": code.to_string()}});
         }

@@ -10,6 +10,8 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// What happened: lower case, no full stop.
     pub message: String,
+    /// By which rules of which policy it was decided; empty where none of them did.
+    pub decided: String,
     /// What to do next.
     pub hint: String,
     /// The review, where there is one.
@@ -50,7 +52,8 @@ impl Refusal {
                 if rule.title.is_empty() { format!("`{}`", rule.id) } else { format!("`{}` ({})", rule.id, rule.title) }
             })
             .collect();
-        let by = if rules.is_empty() { String::new() } else { format!(": {}", rules.join(", ")) };
+        let by = if rules.is_empty() { "no rule".to_owned() } else { rules.join(", ") };
+        let decided = format!("decided by {by}, policy {}", explained.policy);
         let hint = match reason {
             DenyReason::NothingGrants(_) => "ask an administrator for a rule that permits it",
             DenyReason::Forbidden => "a narrower action may be allowed; `countersign policy explain` shows the rules",
@@ -61,8 +64,8 @@ impl Refusal {
             DenyReason::OwnLeash => "a person with the right does it, by name and passphrase",
             DenyReason::Inactive => "ask an administrator",
         };
-        let message = format!("denied by policy: {reason}{by}");
-        Self { kind: RefusalKind::Denied, message, hint: hint.to_owned(), review: None }
+        let message = format!("denied by policy: {reason}");
+        Self { kind: RefusalKind::Denied, message, decided, hint: hint.to_owned(), review: None }
     }
 
     /// The review ended without this caller's run.
@@ -79,7 +82,7 @@ impl Refusal {
         } else {
             format!("review {} ended: {outcome}: {why}", review.1)
         };
-        Self { kind, message, hint: hint.to_owned(), review: Some(review) }
+        Self { kind, message, decided: String::new(), hint: hint.to_owned(), review: Some(review) }
     }
 
     /// The log or the store cannot take it.
@@ -88,6 +91,7 @@ impl Refusal {
         Self {
             kind: RefusalKind::Unavailable,
             message: format!("nothing runs without its record: {why}"),
+            decided: String::new(),
             hint: "try again later; an administrator finds the cause in the gateway's own log".to_owned(),
             review: None,
         }
@@ -99,6 +103,7 @@ impl Refusal {
         Self {
             kind: RefusalKind::Unsupported,
             message: format!("not supported through the gateway: {what}"),
+            decided: String::new(),
             hint: "the page of the target's kind in the documentation says what is supported".to_owned(),
             review: None,
         }
@@ -110,6 +115,7 @@ impl Refusal {
         Self {
             kind: RefusalKind::CannotWait,
             message: format!("this action needs a review, and cannot wait for one {wherein}"),
+            decided: String::new(),
             hint: "run it alone, outside a transaction: it is then held until a person countersigns".to_owned(),
             review: None,
         }

@@ -240,6 +240,7 @@ fn too_many(open: usize) -> Refusal {
     Refusal {
         kind: RefusalKind::TooManyReviews,
         message: format!("you have {open} reviews open, as many as one actor may have"),
+        decided: String::new(),
         hint: "wait for some to be settled, or withdraw them".to_owned(),
         review: None,
     }

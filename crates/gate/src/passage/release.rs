@@ -107,6 +107,7 @@ impl Passage {
         let refusal = Refusal {
             kind: RefusalKind::Drifted,
             message: format!("what was approved is not what would run: {}", drift.join("; ")),
+            decided: String::new(),
             hint: "put it back and run it again within the time of the approval, or run it again to ask anew"
                 .to_owned(),
             review: Some((held.review.case.id, held.review.case.code())),

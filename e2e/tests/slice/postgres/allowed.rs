@@ -38,7 +38,7 @@ async fn where_it_is_allowed_a_write_waits_inside_its_transaction() {
     let held = hold(&gateway, &mut wire, &frame::query(&insert("rejected"))).await;
     gateway.person("grace").reject(&held).await.ok();
     let answer = wire.answer().await;
-    assert_eq!((answer.refused().sqlstate(), answer.status()), ("42501", Some('E')));
+    assert_eq!((answer.refused().sqlstate(), answer.status()), ("ZC002", Some('E')));
     assert_eq!(wire.query("COMMIT").await.ok().tags(), ["ROLLBACK"]);
     // What another session changes meanwhile is noticed: the name means another table by then.
     bank.execute("CREATE SCHEMA aside").await;

@@ -198,7 +198,7 @@ async fn settled(bank: &Bank, told: &[String]) {
     assert_eq!(effects, ["approved"]);
 }
 
-const TOLD: [&str; 6] = ["denied 42501", "held 1", "cancelled 57014", "still first", "inside 42501", "again second"];
+const TOLD: [&str; 6] = ["denied ZC001", "held 1", "cancelled 57014", "still first", "inside ZC007", "again second"];
 
 const EVERYTHING: &str = r#"
 @id("agents-do-everything") permit (principal in Group::"agents", action, resource);

@@ -109,7 +109,7 @@ async fn a_table_is_made_from_a_query_where_the_rules_permit_writes() {
     let mut wire = session(&gateway, "training").await;
     let made = "CREATE TABLE made AS SELECT id, note FROM orders";
     assert_eq!(wire.query(made).await.ok().tags(), ["SELECT 3"]);
-    wire.query("CREATE TABLE gone AS SELECT email FROM customers").await.refused_with("42501");
+    wire.query("CREATE TABLE gone AS SELECT email FROM customers").await.refused_with("ZC001");
     let mut wire = session(&gateway, "bank").await;
     let held = hold(&gateway, &mut wire, &frame::query("SELECT id INTO other FROM orders")).await;
     assert_eq!(approved(&gateway, &mut wire, &held).await.ok().tags(), ["SELECT 3"]);

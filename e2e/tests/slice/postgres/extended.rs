@@ -194,7 +194,7 @@ async fn a_rejected_execute_ends_at_its_sync_and_the_statement_stays() {
     let held = hold(&gateway, &mut wire, &run).await;
     gateway.person("grace").reject(&held).await.ok();
     let answer = wire.answer().await;
-    answer.refused_with("42501");
+    answer.refused_with("ZC002");
     assert_eq!(answer.status(), Some('I'));
     let again = [frame::bind("", "s1", &[Some("then approved")]), frame::execute("", 0), frame::sync()].concat();
     let held = hold(&gateway, &mut wire, &again).await;
@@ -222,7 +222,7 @@ async fn the_parse_of_a_denied_statement_leaks_nothing_and_leaves_nothing() {
         let (one, other) = (wire.exchange(&parse(there)).await, wire.exchange(&parse(not_there)).await);
         let answers = [&one, &other].map(|answer| {
             assert_eq!(answer.kinds(), "EZ", "{answer}");
-            assert_eq!(answer.refused().sqlstate(), "42501", "{answer}");
+            assert_eq!(answer.refused().sqlstate(), "ZC001", "{answer}");
             words(answer).replace("locked_astray", "locked_away").replace("nobody", "customers")
         });
         assert_eq!(answers[0], answers[1], "the words tell what is there");

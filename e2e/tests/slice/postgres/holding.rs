@@ -49,7 +49,7 @@ async fn a_rejected_write_is_told_with_its_reason_and_the_session_goes_on() {
     let ran = psql.ended().await.ok();
     let told = format!("{told}\n{}", ran.stderr).to_lowercase();
     assert!(told.contains("rejected") && told.contains("an end-to-end test"), "{told}");
-    assert_eq!(ran.stdout, "42501\ngoes on\n", "{ran:?}");
+    assert_eq!(ran.stdout, "ZC002\ngoes on\n", "{ran:?}");
     assert_eq!(bank.effects("rejected").await, 0);
     assert!(!bank.was_told("rejected"));
     still_serves(&mut gateway, "a rejection").await;
@@ -70,9 +70,9 @@ async fn an_unanswered_review_expires_and_the_session_goes_on() {
     let by_wire = hold(&gateway, &mut wire, &frame::query(&insert("by wire"))).await;
     let ran = psql.ended().await.ok();
     assert!(ran.stderr.contains("ERROR:  ") && ran.stderr.to_lowercase().contains("expired"), "{ran:?}");
-    assert_eq!(ran.stdout, "42501\ngoes on\n", "{ran:?}");
+    assert_eq!(ran.stdout, "ZC003\ngoes on\n", "{ran:?}");
     let answer = wire.answer().await;
-    let words = answer.refused_with("42501").words().to_lowercase();
+    let words = answer.refused_with("ZC003").words().to_lowercase();
     assert!(words.contains("expired"), "{words}");
     wire.query("SELECT 1").await.ok();
     for held in [&by_psql, &by_wire] {
@@ -89,7 +89,7 @@ async fn a_withdrawn_write_ends_and_the_session_goes_on() {
     let held = hold(&gateway, &mut wire, &frame::query(&insert("withdrawn"))).await;
     gateway.person("ada").withdraw(&held).await.ok();
     let answer = wire.answer().await;
-    assert!(answer.refused_with("42501").words().to_lowercase().contains("withdrawn"), "{answer}");
+    assert!(answer.refused_with("ZC004").words().to_lowercase().contains("withdrawn"), "{answer}");
     assert_eq!(wire.query("SELECT 1").await.ok().texts(), ["1"]);
     assert_eq!(bank.effects("withdrawn").await, 0);
 }

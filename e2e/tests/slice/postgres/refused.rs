@@ -65,6 +65,21 @@ const REFUSED: [&str; 53] = [
 ];
 
 #[tokio::test]
+async fn a_denial_tells_the_rule_and_the_version_that_decided() {
+    let rules = r#"@id("no-orders") @title("orders are nobody's to drop")
+        forbid (principal, action in Action::"destroy", resource == Table::"bank/public.orders");"#;
+    let (_bank, gateway) = serve(Bank::open().await, |site| site.with_rules(rules)).await;
+    let mut wire = session(&gateway, "bank").await;
+    let refused = wire.query("DROP TABLE orders").await.refused_with("ZC001");
+    let detail = refused.field('D');
+    assert!(detail.starts_with("decided by `no-orders` (orders are nobody's to drop), policy "), "{detail}");
+    let refused = wire.query("SELECT leaves_an_effect('x')").await.refused_with("ZC001");
+    assert!(refused.field('D').starts_with("decided by no rule, policy "), "{refused}");
+    let told = gateway.site.log().of_kind("started").pop().expect("it started").text("policy").to_owned();
+    assert!(told.starts_with(detail.rsplit(' ').next().expect("a version")), "{told} {detail}");
+}
+
+#[tokio::test]
 async fn each_is_refused_by_either_protocol_and_the_session_goes_on() {
     let (bank, gateway) = open().await;
     let before = bank.everything().await;

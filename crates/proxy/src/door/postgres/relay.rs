@@ -336,7 +336,7 @@ impl Conversation {
 }
 
 fn withheld(why: &impl std::fmt::Display) -> Report {
-    told::error(told::INSUFFICIENT_PRIVILEGE, format!("the result would be withheld, and nothing ran: {why}"))
+    told::error(told::WITHHELD, format!("the result would be withheld, and nothing ran: {why}"))
         .hint("select plain columns of tables: classified ones are shown masked")
 }
 

@@ -13,21 +13,22 @@ pub(super) fn refusal(refusal: &Refusal, reviews: &str) -> Report {
     let report = Report::new(Severity::Error, code_of(refusal.kind), &refusal.message).hint(&refusal.hint);
     match &refusal.review {
         Some((review, code)) => report.detail(format!("review {code} ({review}): {reviews}{review}")),
-        None => report,
+        None => report.detail(&refusal.decided),
     }
 }
 
+/// The gateway's own class of SQLSTATEs: what begins with I to Z is nobody's by the standard.
 const fn code_of(kind: RefusalKind) -> &'static str {
     match kind {
-        RefusalKind::Denied
-        | RefusalKind::Rejected
-        | RefusalKind::Expired
-        | RefusalKind::Lapsed
-        | RefusalKind::Withdrawn
-        | RefusalKind::Drifted
-        | RefusalKind::CannotWait => INSUFFICIENT_PRIVILEGE,
+        RefusalKind::Denied => "ZC001",
+        RefusalKind::Rejected => "ZC002",
+        RefusalKind::Expired => "ZC003",
+        RefusalKind::Withdrawn => "ZC004",
+        RefusalKind::Lapsed => "ZC005",
+        RefusalKind::Drifted => "ZC006",
+        RefusalKind::CannotWait => "ZC007",
+        RefusalKind::TooManyReviews => "ZC008",
         RefusalKind::Unsupported => UNSUPPORTED,
-        RefusalKind::TooManyReviews => TOO_MANY,
         RefusalKind::Unavailable => UNAVAILABLE,
     }
 }
@@ -66,6 +67,8 @@ pub(super) fn error(code: &'static str, why: impl ToString) -> Report {
     Report::new(Severity::Error, code, why)
 }
 
+/// The result cannot be masked, and is withheld.
+pub(super) const WITHHELD: &str = "ZC009";
 /// `insufficient_privilege`
 pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// `feature_not_supported`
