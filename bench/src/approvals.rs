@@ -13,14 +13,15 @@ use audit::SigningKey;
 use e2e::postgres::{Login, Server, Wire};
 use e2e::until;
 use enforcement::{Enforcement, GivenVerdict, NewAgent, NewPerson, Session, Settings, Settlement};
+use gate::Way;
 use identity::Token;
 use model::{
     Channel, Clock, Operation, PrincipalId, PrincipalKind, Resource, ResourceKind, ReviewId, SessionState, Standing,
     Strength, Target, TargetKind, Timestamp, Verb, VerdictKind,
 };
 use policy::{PolicySet, SourceFile};
-use proxy::door::postgres::{Limits, PostgresDoor};
-use proxy::upstream::postgres::{PostgresUpstream, Protection};
+use proxy::door::postgres::{Entrance, Limits, PostgresDoor};
+use proxy::upstream::postgres::{Binding, Host, PostgresUpstream, Proof, Protection, Wanted};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -106,7 +107,7 @@ impl Stage {
     }
 
     pub async fn session(&self) -> anyhow::Result<Session> {
-        let opened = self.node.open_session(&self.agent, &self.target, "bench").await;
+        let opened = self.node.open_session(&self.agent, &self.target, Way { door: "bench", address: None }).await;
         opened.map_err(|refusal| anyhow::anyhow!("{}", refusal.message))
     }
 }
@@ -171,16 +172,19 @@ async fn to_the_upstream() -> anyhow::Result<()> {
     let (tap, mut passed) = Tap::start(server.port, &mut tasks).await?;
     let upstream = PostgresUpstream {
         target: stage.target.name.clone(),
-        host: "127.0.0.1".to_owned(),
-        port: tap,
+        hosts: vec![Host { name: "127.0.0.1".to_owned(), port: tap, certified: "127.0.0.1".try_into()? }],
         role: "gateway".to_owned(),
         database: "orders".to_owned(),
         password: Some(SecretString::from(server.password.clone())),
         protection: Protection::Plain,
+        proofs: vec![Proof::Scram],
+        binding: Binding::Disabled,
+        wanted: Wanted::Any,
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let at = listener.local_addr()?;
-    let door = PostgresDoor::new(stage.node.clone(), Arc::new(upstream), None, (String::new(), Limits::default()));
+    let way_in = (String::new(), Limits::default());
+    let door = PostgresDoor::new(stage.node.clone(), Arc::new(upstream), Entrance::default(), way_in);
     tasks.spawn(door.serve(listener));
     let login = Login::tcp(at, "reporter", stage.token.reveal(), "orders");
     let mut client = Wire::open(&login).await;

@@ -7,6 +7,7 @@ pub mod frame;
 pub mod pgbench;
 pub mod programs;
 pub mod psql;
+pub mod relay;
 pub mod server;
 pub mod wire;
 
@@ -19,6 +20,7 @@ use tokio::process::Command;
 pub use bank::Bank;
 pub use certificates::Authority;
 pub use psql::Psql;
+pub use relay::Relay;
 pub use server::Server;
 pub use wire::{Answer, Fields, Message, Wire};
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use ipnet::IpNet;
 use model::{DataClass, Duration, GroupName, Labels, Name, Target, TargetKind, TargetVersion, sha256};
 use policy::{PolicySet, SourceFile};
 use serde::Deserialize;
@@ -93,7 +94,10 @@ struct RawTarget {
     listen: Option<SocketAddr>,
     password: Option<postgres::Secret>,
     upstream_ca: Option<PathBuf>,
-    tls: Option<postgres::Certificate>,
+    upstream_certificate: Option<postgres::Certificate>,
+    tls: Option<postgres::DoorCertificate>,
+    #[serde(default)]
+    proxy_protocol: Vec<IpNet>,
     longest_run: Option<String>,
     sessions: Option<usize>,
     sessions_per_actor: Option<usize>,
@@ -160,7 +164,6 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
         bail!("the name `{}` is the gateway's own", raw.name);
     }
     let classify = classes(raw.classify, kind)?;
-    let (listen, password, upstream_ca, tls) = (raw.listen, raw.password, raw.upstream_ca, raw.tls);
     let allowed = postgres::Allowed {
         sessions: raw.sessions,
         sessions_per_actor: raw.sessions_per_actor,
@@ -168,7 +171,15 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
         longest_hold_in_transaction: raw.longest_hold_in_transaction,
         longest_idle: raw.longest_idle,
     };
-    let wire = postgres::Wire { listen, password, upstream_ca, tls, allowed };
+    let wire = postgres::Wire {
+        listen: raw.listen,
+        password: raw.password,
+        upstream_ca: raw.upstream_ca,
+        upstream_certificate: raw.upstream_certificate,
+        tls: raw.tls,
+        proxies: raw.proxy_protocol,
+        allowed,
+    };
     let (place, address, role) = match kind {
         TargetKind::Postgres => {
             let place = postgres::read(&raw.name, &raw.upstream, (wire, raw.longest_run.as_deref()), folder)?;
@@ -178,7 +189,7 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
         TargetKind::Sqlite | TargetKind::Gateway => {
             if wire.is_set() {
                 bail!(
-                    "a SQLite target has no `listen`, `password`, `upstream-ca`, `tls` and no limits of sessions: it is a file"
+                    "a SQLite target has no `listen`, no `password`, no certificates, no proxies and no limits of sessions: it is a file"
                 );
             }
             let path = scheme(&raw.upstream, "sqlite:", "upstream")?;
@@ -331,6 +342,7 @@ mod tests {
             ("[gateway]", "[gateway]\n…"),
             ("[[target]]", "[[target]]\n…"),
             ("[target.tls]", "[[target]]\n[target.tls]\n…"),
+            ("[target.upstream-certificate]", "[[target]]\n[target.upstream-certificate]\n…"),
         ] {
             text.push_str(&format!("{title}\n"));
             keys(file).iter().for_each(|key| text.push_str(&format!("    {key}\n")));
@@ -391,8 +403,25 @@ mod tests {
         for (from, to, words) in [
             ("127.0.0.1:0", "0.0.0.0:0", "over TLS only"),
             ("@127.0.0.1/", "@db.example/", "for loopback alone"),
-            ("sslmode=disable", "sslmode=prefer", "use `verify-full`"),
-            ("sslmode=disable", "options=x", "only `sslmode`"),
+            ("sslmode=disable", "sslmode=prefer", "lets whoever stands in between"),
+            ("sslmode=disable", "sslmode=on", "`sslmode=on` is not known"),
+            ("127.0.0.1/bank?sslmode=disable", "db.example/bank?sslmode=require", "verifies nobody"),
+            ("127.0.0.1/bank?sslmode=disable", "db.example/bank?sslmode=verify-ca", "verifies no name"),
+            ("sslmode=disable", "channel_binding=require&sslmode=disable", "`channel_binding=require` needs TLS"),
+            ("sslmode=disable", "channel_binding=require&require_auth=md5", "SCRAM alone"),
+            ("sslmode=disable", "sslmode=disable&require_auth=password", "`sslmode=verify-full` alone"),
+            ("sslmode=disable", "sslmode=disable&require_auth=gss", "`gss` in `require_auth`"),
+            ("sslmode=disable", "sslmode=disable&require_auth=md5", "`password` is missing"),
+            ("sslmode=disable", "sslmode=disable&sslnegotiation=direct", "`sslnegotiation=direct` needs TLS"),
+            (
+                "sslmode=disable",
+                "sslmode=disable&target_session_attrs=fast",
+                "`target_session_attrs=fast` is not known",
+            ),
+            ("sslmode=disable", "sslmode=disable&sslmode=disable", "stands twice"),
+            ("@127.0.0.1/", "@127.0.0.1,127.0.0.1:x/", "`127.0.0.1:x` is not a host"),
+            ("@127.0.0.1/", "@127.0.0.1,db.example/", "for loopback alone"),
+            ("sslmode=disable", "options=x", "`options` in `upstream` is not known"),
             ("gateway@", "gateway:secret@", "a password stands in `upstream`"),
             ("/bank?", "?", "names no role or no database"),
             ("listen = \"127.0.0.1:0\"\n", "", "`listen` is missing"),

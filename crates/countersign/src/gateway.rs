@@ -66,7 +66,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Gateway> {
             doors.push((target.target.name.clone(), listener.local_addr()?));
             let upstream = Arc::clone(&place.upstream);
             let told = (reviews.clone(), place.limits.clone());
-            let door = PostgresDoor::new(enforcement.clone(), upstream, place.tls.clone(), told);
+            let door = PostgresDoor::new(enforcement.clone(), upstream, place.entrance.clone(), told);
             tasks.spawn(door.serve(listener));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use gate::{Clearance, Fresh, Journal, Need, Passage, Phase, Presented, Refresh, Refusal, RunEnd, Sealed, Step};
+use gate::{Clearance, Fresh, Journal, Need, Passage, Phase, Presented, Refresh, Refusal, RunEnd, Sealed, Step, Way};
 use model::{
     Bound, DataClass, Decision, GroupName, Name, PresenterId, ReviewId, Run, RunId, SessionId, SessionState, ShortCode,
     Standing, Target, Timestamp,
@@ -84,12 +84,7 @@ impl Enforcement {
     ///
     /// # Errors
     /// If policy refuses the session, or it cannot be recorded.
-    pub async fn open_session(
-        &self,
-        standing: &Standing,
-        target: &Target,
-        door: &'static str,
-    ) -> Result<Session, Refusal> {
+    pub async fn open_session(&self, standing: &Standing, target: &Target, way: Way) -> Result<Session, Refusal> {
         let unavailable = |why: String| Refusal::unavailable(&why);
         let actor = standing.actor.principal.id;
         let fresh: Fresh = self.fresh(actor, &target.name, &Refresh::Bearing).await.map_err(unavailable)?;
@@ -97,7 +92,7 @@ impl Enforcement {
         let id = SessionId::from_random(identity::random().map_err(|error| unavailable(error.to_string()))?);
         let mut passage = Passage::new(Journal::new(id, seed), self.0.id, fresh);
         let recorder = &self.0.recorder;
-        match passage.open_session(door, self.now()) {
+        match passage.open_session(way, self.now()) {
             Ok(entry) => {
                 let staged = entry.and_then(|entry| recorder.stage(&entry));
                 let _place = staged.map_err(|error| unavailable(error.to_string()))?;

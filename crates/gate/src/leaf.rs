@@ -7,7 +7,7 @@ use model::{
 };
 use serde_json::{Value, json};
 
-use crate::{Case, Change, NotCounted, Presented, Refusal};
+use crate::{Case, Change, NotCounted, Presented, Refusal, Way};
 
 /// Numbers and salts the records of one session.
 #[derive(Debug)]
@@ -82,13 +82,14 @@ impl Journal {
     pub(crate) fn session_opened(
         &mut self,
         (standing, target): (&Standing, &Target),
-        door: &str,
+        way: Way,
         decision: &Decision,
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
         let entry = self
             .session_leaf(Kind::Session, (standing, target), decision, now)
-            .token("door", door)
+            .token("door", way.door)
+            .commit("address", way.address.map(|address| address.to_string()), &mut self.salts)
             .commit("name", standing.actor.principal.name.as_str(), &mut self.salts)
             .finish();
         self.numbered(entry)
@@ -97,14 +98,15 @@ impl Journal {
     pub(crate) fn session_refused(
         &mut self,
         (standing, target): (&Standing, &Target),
-        refusal: &Refusal,
-        decision: &Decision,
+        way: Way,
+        (refusal, decision): (&Refusal, &Decision),
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
         let entry = self
             .session_leaf(Kind::Refused, (standing, target), decision, now)
             .token("refusal", format!("{:?}", refusal.kind).to_lowercase())
             .tokens("verbs", [Verb::Session])
+            .commit("address", way.address.map(|address| address.to_string()), &mut self.salts)
             .commit("reason", refusal.message.as_str(), &mut self.salts)
             .finish();
         self.numbered(entry)

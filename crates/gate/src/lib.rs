@@ -17,7 +17,7 @@ mod testing;
 pub use change::{Applied, Change, DirectoryChange, NewPrincipal};
 pub use clearance::{Clearance, Forwarded, Sealed};
 pub use leaf::Journal;
-pub use passage::{Epoch, Fresh, Need, Obstacle, Passage, Payload, Presented, Refresh, Refused, RunEnd, Step};
+pub use passage::{Epoch, Fresh, Need, Obstacle, Passage, Payload, Presented, Refresh, Refused, RunEnd, Step, Way};
 pub use quorum::{is_reachable, is_satisfied};
 pub use refusal::{Refusal, RefusalKind};
 pub use review::{Case, Claim, Given, Granted, NotCounted, Phase, Presenter, Review, ReviewState, Under};

@@ -11,6 +11,7 @@ mod release;
 mod step;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use audit::{Entry, RecordName, Recorded, Staged, Unwritable, Written};
@@ -43,6 +44,15 @@ pub struct Passage {
     awaited: Option<u64>,
     /// Presenters that left their reviews open.
     departed: Vec<(ReviewId, PresenterId)>,
+}
+
+/// How an actor came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Way {
+    /// By which door.
+    pub door: &'static str,
+    /// From where, if the door knows.
+    pub address: Option<SocketAddr>,
 }
 
 /// A session that policy does not open, and the record that says so: it is written before the caller is told.
@@ -170,19 +180,19 @@ impl Passage {
     ///
     /// # Errors
     /// If policy does not let this actor open a session, with the record that says so.
-    pub fn open_session(&mut self, door: &str, now: Timestamp) -> Result<Result<Entry, Unwritable>, Box<Refused>> {
+    pub fn open_session(&mut self, way: Way, now: Timestamp) -> Result<Result<Entry, Unwritable>, Box<Refused>> {
         let operation = Operation::new(Verb::Session, Resource::target());
         let decision = self.bearing.decide(std::slice::from_ref(&operation), now);
         let refusal = match &decision {
             Decision::Allow(_) => {
                 let Bearing { standing, target, .. } = &self.bearing;
-                return Ok(self.journal.session_opened((standing, target), door, &decision, now));
+                return Ok(self.journal.session_opened((standing, target), way, &decision, now));
             }
             Decision::Deny(reason, explained) => Refusal::denied(reason, explained),
             Decision::Review(..) => Refusal::cannot_wait("to open a session"),
         };
         let Bearing { standing, target, .. } = &self.bearing;
-        let entry = self.journal.session_refused((standing, target), &refusal, &decision, now);
+        let entry = self.journal.session_refused((standing, target), way, (&refusal, &decision), now);
         Err(Box::new(Refused { refusal, entry }))
     }
 

@@ -1,54 +1,96 @@
-//! Connections as doors and upstreams have them: TLS by one provider, certificates from PEM files, servers verified by name;
-//! and probes of those that are silent.
+//! Connections as doors and upstreams have them: TLS by one provider, certificates from PEM files, peers verified as the
+//! configuration says; and probes of those that are silent.
+
+mod end_point;
+mod verification;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use socket2::{SockRef, TcpKeepalive};
 
-/// A client that trusts the certificates in `authorities`, or the system's where none are named.
+pub(crate) use end_point::end_point;
+pub use verification::Verification;
+
+/// A certificate chain and its key, PEM files both.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity<'a> {
+    /// The chain, its own certificate first.
+    pub certificate: &'a Path,
+    /// The key.
+    pub key: &'a Path,
+}
+
+/// A client that verifies servers as `verification` says, by the certificates in `authorities`, or the system's where
+/// none are named, and shows its `own` certificate to those that ask for one.
 ///
 /// # Errors
-/// If there is none that it could trust.
-pub fn client(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
-    let mut roots = RootCertStore::empty();
-    match authorities {
-        Some(path) => {
-            for certificate in certificates(path)? {
-                roots.add(certificate).map_err(|error| format!("`{}`: {error}", path.display()))?;
-            }
-        }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
-        }
-    }
-    if roots.is_empty() {
-        return Err("there is no certificate authority to verify the upstream by: name one in `upstream-ca`".to_owned());
-    }
+/// If there is none that it could trust, or its own cannot be used.
+pub fn client(
+    verification: Verification,
+    authorities: Option<&Path>,
+    own: Option<Identity<'_>>,
+) -> Result<Arc<ClientConfig>, String> {
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+    let config = config.dangerous().with_custom_certificate_verifier(verification.verifier(authorities, &provider())?);
+    let mut config = match own {
+        None => config.with_no_client_auth(),
+        Some(own) => {
+            let (chain, key) = own.read()?;
+            config.with_client_auth_cert(chain, key).map_err(|error| own.told(&error))?
+        }
+    };
+    config.alpn_protocols = vec![POSTGRESQL.to_vec()];
+    Ok(Arc::new(config))
 }
 
-/// A server with this certificate chain and key.
+/// A server with this certificate. With `clients` named, who comes must show a certificate of one of these authorities.
 ///
 /// # Errors
 /// If they cannot be read, or do not belong together.
-pub fn server(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
-    let chain = certificates(certificate)?;
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("`{}`: {error}", key.display()))?;
+pub fn server(own: Identity<'_>, clients: Option<&Path>) -> Result<Arc<ServerConfig>, String> {
+    let (chain, key) = own.read()?;
     let config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    let config = config.with_no_client_auth().with_single_cert(chain, secret);
-    Ok(Arc::new(config.map_err(|error| format!("`{}`: {error}", certificate.display()))?))
+    let config = match clients {
+        None => config.with_no_client_auth(),
+        Some(path) => {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider()).build();
+            config.with_client_cert_verifier(verifier.map_err(|error| format!("`{}`: {error}", path.display()))?)
+        }
+    };
+    let mut config = config.with_single_cert(chain, key).map_err(|error| own.told(&error))?;
+    config.alpn_protocols = vec![POSTGRESQL.to_vec()];
+    Ok(Arc::new(config))
+}
+
+impl Identity<'_> {
+    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+        let chain = certificates(self.certificate)?;
+        let key = PrivateKeyDer::from_pem_file(self.key);
+        Ok((chain, key.map_err(|error| format!("`{}`: {error}", self.key.display()))?))
+    }
+
+    fn told(&self, error: &rustls::Error) -> String {
+        format!("`{}`: {error}", self.certificate.display())
+    }
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| format!("`{}`: {error}", path.display()))?;
+    }
+    Ok(roots)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -72,6 +114,8 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
+/// What is spoken inside, as TLS names it: PostgreSQL 17 and later ask for it.
+pub(crate) const POSTGRESQL: &[u8] = b"postgresql";
 /// Without a word before the first probe.
 const IDLE: Duration = Duration::from_secs(60);
 /// Between two probes.

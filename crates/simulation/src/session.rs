@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use gate::{Change, Clearance, Fresh, Journal, Need, Passage, Phase, Refresh, Refusal, RefusalKind, RunEnd, Step};
+use gate::{Change, Clearance, Fresh, Journal, Need, Passage, Phase, Refresh, Refusal, RefusalKind, RunEnd, Step, Way};
 use model::{PrincipalId, ReviewId, Run, RunId, SessionId};
 
 use crate::cast::{Connection, Wish};
@@ -52,7 +52,7 @@ impl Session {
         let mut seed = [1; 32];
         seed[..16].copy_from_slice(&ground.id());
         let mut passage = Passage::new(Journal::new(id, seed), node.id, fresh);
-        match passage.open_session("simulated", node.now()) {
+        match passage.open_session(Way { door: "simulated", address: None }, node.now()) {
             Ok(entry) => node.inlet.stage(&entry.ok()?).ok()?.index(),
             Err(refused) => {
                 let staged = node.inlet.stage(&refused.entry.ok()?).ok()?;

@@ -144,7 +144,12 @@ impl Server {
 
     async fn set_up(&self) {
         let mut wire = Wire::open(&self.superuser("postgres")).await;
-        wire.query(&format!("{ROLES}; ALTER ROLE gateway PASSWORD '{}'", self.password)).await.ok();
+        let password = &self.password;
+        wire.query(ROLES).await.ok();
+        for role in ["gateway", "by_password"] {
+            wire.query(&format!("ALTER ROLE {role} PASSWORD '{password}'")).await.ok();
+        }
+        wire.query(&format!("SET password_encryption = 'md5'; ALTER ROLE by_md5 PASSWORD '{password}'")).await.ok();
     }
 }
 
@@ -203,6 +208,7 @@ password_encryption = 'scram-sha-256'
 ssl = on
 ssl_cert_file = '../server.pem'
 ssl_key_file = '../server.key'
+ssl_ca_file = '../ca.pem'
 log_min_duration_statement = 0
 log_line_prefix = '%d %h '
 lc_messages = 'C'
@@ -212,6 +218,9 @@ lc_messages = 'C'
 const HOSTS: &str = "
 local all,replication all trust
 host all,replication gateway 127.0.0.1/32 scram-sha-256
+host all by_md5 127.0.0.1/32 md5
+host all by_password 127.0.0.1/32 password
+hostssl all by_certificate 127.0.0.1/32 cert
 ";
 
 /// The gateway's own role is no superuser, but may enough to make exploits work. `vault` sees what others
@@ -220,7 +229,10 @@ const ROLES: &str = "
 CREATE ROLE gateway LOGIN REPLICATION;
 GRANT pg_execute_server_program, pg_read_server_files, pg_write_server_files, pg_signal_backend TO gateway;
 CREATE ROLE vault NOLOGIN;
-GRANT vault TO gateway
+GRANT vault TO gateway;
+CREATE ROLE by_md5 LOGIN IN ROLE gateway;
+CREATE ROLE by_password LOGIN IN ROLE gateway;
+CREATE ROLE by_certificate LOGIN IN ROLE gateway
 ";
 
 const ATTEMPTS: usize = 10;

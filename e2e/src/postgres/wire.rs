@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::{Login, Place, frame};
+use super::{Authority, Login, Place, frame};
 
 /// One connection.
 pub struct Wire {
@@ -58,16 +58,34 @@ impl Wire {
         Ok(Self { stream, unread: vec![], received: vec![], key: vec![], parameters: BTreeMap::new() })
     }
 
+    /// The same with TLS over it from now on, under these names of what is spoken inside.
+    ///
+    /// # Errors
+    /// If the other side does not come to terms.
+    pub async fn over_tls(self, authority: &Authority, spoken: &[&[u8]]) -> std::io::Result<Self> {
+        let name = "localhost".try_into().expect("a name");
+        let stream = authority.connector(spoken).connect(name, self.stream).await?;
+        Ok(Self { stream: Box::new(stream), ..self })
+    }
+
     /// A session.
     ///
     /// # Errors
     /// What the server says when it refuses.
     pub async fn login(login: &Login) -> Result<Self, Fields> {
-        let mut wire = Self::connect(login).await.map_err(|error| Fields::of("no connection", &error.to_string()))?;
+        let wire = Self::connect(login).await.map_err(|error| Fields::of("no connection", &error.to_string()))?;
+        wire.start(login).await
+    }
+
+    /// A session on this connection.
+    ///
+    /// # Errors
+    /// What the server says when it refuses.
+    pub async fn start(mut self, login: &Login) -> Result<Self, Fields> {
         let start = frame::startup(&[("user", &login.user), ("database", &login.database)]);
-        wire.send(&start).await;
-        wire.authenticate(&login.password).await?;
-        Ok(wire)
+        self.send(&start).await;
+        self.authenticate(&login.password).await?;
+        Ok(self)
     }
 
     /// A session that must come about.

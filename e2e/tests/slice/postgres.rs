@@ -5,6 +5,7 @@ mod allowed;
 mod classifier;
 mod clients;
 mod configured;
+mod connections;
 mod copied;
 mod copy;
 mod drift;

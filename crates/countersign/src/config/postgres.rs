@@ -1,28 +1,32 @@
 //! Targets of kind `postgres`: the listener of the door, the server behind it, and how both connections are protected.
 //! What is not protected must not leave the machine.
 
-use std::net::{IpAddr, SocketAddr};
+mod address;
+
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use ipnet::IpNet;
 use model::Name;
-use proxy::door::postgres::{HoldInTransaction, Limits};
+use proxy::door::postgres::{Entrance, HoldInTransaction, Limits};
 use proxy::tls;
-use proxy::upstream::postgres::{PostgresUpstream, Protection};
-use reqwest::Url;
+use proxy::upstream::postgres::PostgresUpstream;
 use secrecy::SecretString;
 use serde::Deserialize;
+
+use address::Address;
 
 /// A PostgreSQL server, and the listener of its door.
 #[derive(Debug)]
 pub(crate) struct PostgresPlace {
     pub(crate) listen: SocketAddr,
-    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) entrance: Entrance,
     pub(crate) limits: Limits,
     pub(crate) upstream: Arc<PostgresUpstream>,
-    /// The upstream's address and database, without any secret.
+    /// The upstream's addresses and database, without any secret.
     pub(crate) address: String,
 }
 
@@ -44,13 +48,25 @@ pub(super) struct Certificate {
     key: PathBuf,
 }
 
+/// The certificate of a door, and who may come in there.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct DoorCertificate {
+    certificate: PathBuf,
+    key: PathBuf,
+    /// The authorities of which clients must show a certificate.
+    client_ca: Option<PathBuf>,
+}
+
 /// The keys that only targets with a wire have.
 #[derive(Debug, Default)]
 pub(super) struct Wire {
     pub(super) listen: Option<SocketAddr>,
     pub(super) password: Option<Secret>,
     pub(super) upstream_ca: Option<PathBuf>,
-    pub(super) tls: Option<Certificate>,
+    pub(super) upstream_certificate: Option<Certificate>,
+    pub(super) tls: Option<DoorCertificate>,
+    pub(super) proxies: Vec<IpNet>,
     pub(super) allowed: Allowed,
 }
 
@@ -74,11 +90,13 @@ pub(super) enum InTransaction {
 
 impl Wire {
     /// Whether any of them is set.
-    pub(super) const fn is_set(&self) -> bool {
+    pub(super) fn is_set(&self) -> bool {
         self.listen.is_some()
             || self.password.is_some()
             || self.upstream_ca.is_some()
+            || self.upstream_certificate.is_some()
             || self.tls.is_some()
+            || !self.proxies.is_empty()
             || self.allowed.is_set()
     }
 }
@@ -142,80 +160,31 @@ pub(super) fn read(
     (wire, longest_run): (Wire, Option<&str>),
     folder: &Path,
 ) -> anyhow::Result<PostgresPlace> {
-    let form = "write `postgres://ROLE@HOST:PORT/DATABASE`";
-    let url = Url::parse(upstream).with_context(|| format!("`upstream` is not an address: {form}"))?;
-    if !["postgres", "postgresql"].contains(&url.scheme()) {
-        bail!("`upstream` is not an address of PostgreSQL: {form}");
-    }
-    if url.password().is_some() {
-        bail!("a password stands in `upstream`: put it into `password = {{ file = \"…\" }}` or `{{ env = \"…\" }}`");
-    }
-    let host = url.host_str().with_context(|| format!("`upstream` names no host: {form}"))?.to_owned();
-    let host = host.trim_matches(['[', ']']).to_owned();
-    let database = url.path().trim_start_matches('/').to_owned();
-    if url.username().is_empty() || database.is_empty() || database.contains(['/', '%']) || url.username().contains('%')
-    {
-        bail!(
-            "`upstream` names no role or no database, or one with signs other than letters, digits, `_` and `-`: {form}"
-        );
-    }
-    let protection = protection(&url, &host, wire.upstream_ca.map(|path| folder.join(path)).as_deref())?;
-    let listen = wire.listen.context("`listen` is missing: the address of the door, such as \"127.0.0.1:7432\"")?;
-    let tls = match wire.tls {
-        Some(Certificate { certificate, key }) => {
-            let config = tls::server(&folder.join(certificate), &folder.join(key));
+    let Wire { listen, password, upstream_ca, upstream_certificate, tls, proxies, allowed } = wire;
+    let address = Address::read(upstream)?;
+    let password = password.map(|secret| secret.read(folder)).transpose()?;
+    let authorities = upstream_ca.map(|path| folder.join(path));
+    let own = upstream_certificate.map(|own| (folder.join(own.certificate), folder.join(own.key)));
+    let proofs = address.proofs(password.is_some())?;
+    let protection = address.protection(authorities.as_deref(), own.as_ref())?;
+    let listen = listen.context("`listen` is missing: the address of the door, such as \"127.0.0.1:7432\"")?;
+    let tls = match tls {
+        Some(DoorCertificate { certificate, key, client_ca }) => {
+            let (certificate, key) = (folder.join(certificate), folder.join(key));
+            let clients = client_ca.map(|path| folder.join(path));
+            let config = tls::server(tls::Identity { certificate: &certificate, key: &key }, clients.as_deref());
             Some(config.map_err(|why| anyhow::anyhow!("`tls` cannot be used: {why}"))?)
         }
         None if listen.ip().is_loopback() => None,
         None => bail!("`listen = \"{listen}\"` is not loopback: tokens go there over TLS only; set `tls`"),
     };
-    let limits = wire.allowed.limits(longest_run)?;
-    let port = url.port().unwrap_or(5432);
-    let upstream = PostgresUpstream {
-        target: name.clone(),
-        host: host.clone(),
-        port,
-        role: url.username().to_owned(),
-        database: database.clone(),
-        password: wire.password.map(|secret| secret.read(folder)).transpose()?,
-        protection,
-    };
-    Ok(PostgresPlace {
-        listen,
-        tls,
-        limits,
-        upstream: Arc::new(upstream),
-        address: format!("{host}:{port}/{database}"),
-    })
-}
-
-fn protection(url: &Url, host: &str, authorities: Option<&Path>) -> anyhow::Result<Protection> {
-    let mut mode = "verify-full".to_owned();
-    for (name, value) in url.query_pairs() {
-        match &*name {
-            "sslmode" => mode = value.into_owned(),
-            other => bail!("`{other}` in `upstream` is not known: only `sslmode` may stand there"),
-        }
-    }
-    match mode.as_str() {
-        "verify-full" => {
-            let name = rustls_name(host)?;
-            let config = tls::client(authorities).map_err(|why| anyhow::anyhow!("`upstream-ca`: {why}"))?;
-            Ok(Protection::Verified(config, name))
-        }
-        "disable" if is_loopback(host) => Ok(Protection::Plain),
-        "disable" => bail!("`sslmode=disable` is for loopback alone, and `{host}` is not"),
-        other => bail!("`sslmode={other}` is not supported: use `verify-full`, or `disable` on loopback"),
-    }
-}
-
-fn rustls_name(host: &str) -> anyhow::Result<rustls::pki_types::ServerName<'static>> {
-    let name = rustls::pki_types::ServerName::try_from(host.to_owned());
-    name.with_context(|| format!("`{host}` is not a name that a certificate can have"))
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let limits = allowed.limits(longest_run)?;
+    let told = address.told();
+    let Address { hosts, role, database, wanted, binding, .. } = address;
+    let target = name.clone();
+    let upstream = PostgresUpstream { target, hosts, role, database, password, protection, proofs, binding, wanted };
+    let entrance = Entrance { tls, proxies };
+    Ok(PostgresPlace { listen, entrance, limits, upstream: Arc::new(upstream), address: told })
 }
 
 impl TryFrom<toml::Value> for Secret {

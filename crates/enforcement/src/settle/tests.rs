@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use audit::{Committed, SigningKey, Verifier, scan};
-use gate::{Payload, Presented, RefusalKind, RunEnd};
+use gate::{Payload, Presented, RefusalKind, RunEnd, Way};
 use model::{
     Clock, Labels, Operation, PrincipalKind, Purpose, Resource, ResourceKind, Run, RunId, SessionState, Statement,
     Target, TargetKind, TargetVersion, Verb, sha256,
@@ -94,7 +94,7 @@ impl World {
     async fn session(&self) -> Session {
         let agent = self.id("agent").await;
         let standing = self.node.store().standing(agent).await.unwrap().unwrap();
-        self.node.open_session(&standing, &target(), "test").await.unwrap()
+        self.node.open_session(&standing, &target(), Way { door: "test", address: None }).await.unwrap()
     }
 
     /// A session that waits with a write on this table.

@@ -70,7 +70,7 @@ fn a_denial_is_told_only_when_its_record_is_written() {
     world.write();
     world.passage.handle_refusal_written(&place.written().unwrap());
     assert_eq!(world.story(), ["refuse denied"]);
-    assert!(world.refusal().message.contains("`no-drop` (Agents drop nothing)"), "{:?}", world.refusal());
+    assert!(world.refusal().decided.contains("`no-drop` (Agents drop nothing)"), "{:?}", world.refusal());
 }
 
 #[test]
@@ -602,13 +602,13 @@ fn a_decision_that_reads_the_time_is_made_every_time() {
 #[test]
 fn a_session_is_opened_only_where_a_rule_lets_the_actor_connect() {
     let mut world = World::new();
-    let refused = world.passage.open_session("native", world.now).unwrap_err();
+    let refused = world.passage.open_session(Way { door: "native", address: None }, world.now).unwrap_err();
     assert_eq!(refused.refusal.kind, RefusalKind::Denied);
     let leaf = audit::Committed::parse(&refused.entry.unwrap().leaf).unwrap();
     assert_eq!((leaf.text("k"), leaf.text("refusal")), ("refused", "denied"));
     world.rules(r#"@id("in") permit (principal, action in Action::"connect", resource);"#);
     world.connect();
-    let opened = world.passage.open_session("native", world.now).unwrap().unwrap();
+    let opened = world.passage.open_session(Way { door: "native", address: None }, world.now).unwrap().unwrap();
     let leaf = audit::Committed::parse(&opened.leaf).unwrap();
     assert_eq!((leaf.text("k"), leaf.text("door")), ("session", "native"));
 }

@@ -2,6 +2,7 @@
 //! proof. Every statement meets the gate before any of it is forwarded; a held one waits with a notice.
 
 mod answers;
+mod arrival;
 mod cancel;
 mod client;
 mod conversation;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use enforcement::Enforcement;
+use ipnet::IpNet;
 use model::Name;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
@@ -29,6 +31,15 @@ use newcomers::{Newcomers, Place};
 use seats::Seats;
 
 use crate::upstream::postgres::PostgresUpstream;
+
+/// How clients come to a door.
+#[derive(Debug, Clone, Default)]
+pub struct Entrance {
+    /// Its own certificate: without one, only loopback may come in.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Proxies that say in front of each connection, by the PROXY protocol, whose it is.
+    pub proxies: Vec<IpNet>,
+}
 
 /// What a door allows its sessions.
 #[derive(Debug, Clone)]
@@ -75,7 +86,7 @@ pub struct PostgresDoor(Arc<Inner>);
 struct Inner {
     enforcement: Enforcement,
     upstream: Arc<PostgresUpstream>,
-    tls: Option<Arc<ServerConfig>>,
+    entrance: Entrance,
     /// Where reviews are looked at; an id follows.
     reviews: String,
     cancels: Arc<Cancels>,
@@ -85,18 +96,17 @@ struct Inner {
 }
 
 impl PostgresDoor {
-    /// The door to `upstream`. `tls` is its own certificate: without one, only loopback may come in. `reviews` is the
-    /// address that a review's id is put behind.
+    /// The door to `upstream`. `reviews` is the address that a review's id is put behind.
     #[must_use]
     pub fn new(
         enforcement: Enforcement,
         upstream: Arc<PostgresUpstream>,
-        tls: Option<Arc<ServerConfig>>,
+        entrance: Entrance,
         (reviews, limits): (String, Limits),
     ) -> Self {
         let seats = Arc::new(Seats::new(&limits));
         let (cancels, newcomers) = (Arc::default(), Arc::default());
-        Self(Arc::new(Inner { enforcement, upstream, tls, reviews, cancels, newcomers, seats, limits }))
+        Self(Arc::new(Inner { enforcement, upstream, entrance, reviews, cancels, newcomers, seats, limits }))
     }
 
     /// Takes connections for ever. They end when this is dropped.

@@ -3,6 +3,7 @@
 
 mod catalog;
 mod courtesy;
+mod dial;
 mod login;
 
 use std::collections::{BTreeMap, HashSet};
@@ -21,46 +22,117 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 pub use catalog::{Catalog, Origins, SETTINGS, Setting, with_classes};
 pub(crate) use courtesy::Courtesy;
 use courtesy::Question;
+use dial::Stop;
 
 /// A PostgreSQL server, and how the gateway logs in there.
 #[derive(Debug)]
 pub struct PostgresUpstream {
     /// The target that it is.
     pub target: Name,
-    /// Its name or address.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
+    /// Where it is: the servers that it may be, in the order in which they are tried.
+    pub hosts: Vec<Host>,
     /// The gateway's role there.
     pub role: String,
     /// The database.
     pub database: String,
-    /// The role's password. The server must prove that it knows it, by SCRAM.
+    /// The role's password.
     pub password: Option<SecretString>,
     /// How the connection is protected.
     pub protection: Protection,
+    /// How the server may ask the gateway to prove itself.
+    pub proofs: Vec<Proof>,
+    /// Whether SCRAM is bound to the server's certificate.
+    pub binding: Binding,
+    /// Which of the servers will do.
+    pub wanted: Wanted,
+}
+
+/// One server that an upstream may be.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its name or address.
+    pub name: String,
+    /// Its port.
+    pub port: u16,
+    /// Its name as its certificate has it.
+    pub certified: ServerName<'static>,
+}
+
+impl std::fmt::Display for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.name.contains(':') {
+            true => write!(f, "[{}]:{}", self.name, self.port),
+            false => write!(f, "{}:{}", self.name, self.port),
+        }
+    }
 }
 
 /// How the connection to an upstream is protected.
 #[derive(Debug, Clone)]
 pub enum Protection {
-    /// TLS, with the server's name and certificate verified.
-    Verified(Arc<ClientConfig>, ServerName<'static>),
+    /// TLS. With `at_once` nothing is said before it, as servers from 17 on take it.
+    Tls {
+        /// Who is trusted.
+        config: Arc<ClientConfig>,
+        /// Whether TLS is begun without asking for it.
+        at_once: bool,
+    },
     /// None: for loopback alone.
     Plain,
+}
+
+/// How a server may ask the gateway to prove itself, once its TLS is what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// Not at all, or by its certificate.
+    None,
+    /// By SCRAM-SHA-256, in which the server proves itself, too.
+    Scram,
+    /// By MD5.
+    Md5,
+    /// By the password as it is.
+    Password,
+}
+
+/// Whether SCRAM is bound to the server's certificate, so that nobody can stand in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// Never.
+    Disabled,
+    /// Where the server offers it.
+    Preferred,
+    /// Always: a server that does not offer it is left.
+    Required,
+}
+
+/// Which of several servers will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Any.
+    Any,
+    /// One that takes writes.
+    ReadWrite,
+    /// One that takes none.
+    ReadOnly,
+    /// One that follows no other.
+    Primary,
+    /// One that follows another.
+    Standby,
 }
 
 /// The upstream, or the way to it, failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// It could not be reached, or does not let the gateway in. Nothing was forwarded.
+    /// It could not be reached, or is not who it should be. Nothing was forwarded.
     #[error("the upstream could not be reached: {0}")]
     Unreachable(String),
+    /// It does not let the gateway in.
+    #[error("the upstream does not let the gateway in: {0}")]
+    ShutOut(String),
     /// The connection ended.
     #[error("the connection to the upstream was lost")]
     Lost(#[from] io::Error),
@@ -112,14 +184,6 @@ impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection").field("status", &self.status).finish_non_exhaustive()
     }
-}
-
-/// How a running statement of the connection is stopped.
-#[derive(Clone)]
-struct Stop {
-    upstream: Arc<PostgresUpstream>,
-    process: i32,
-    key: i32,
 }
 
 /// Whether something was sent that no ReadyForQuery has answered yet.
@@ -373,25 +437,6 @@ impl Connection {
     }
 }
 
-impl Stop {
-    async fn send(&self) {
-        let mut request = BytesMut::new();
-        frontend::cancel_request(self.process, self.key, &mut request);
-        let sent = async {
-            let (mut reader, mut writer) = self.upstream.dial().await?;
-            writer.write_all(&request).await?;
-            writer.flush().await?;
-            // The server closes when it has passed the request on: until then it could hit what comes next.
-            let mut end = [0];
-            while reader.read(&mut end).await? > 0 {}
-            Ok::<_, Failed>(())
-        };
-        if let Err(error) = sent.await {
-            tracing::warn!(%error, "a cancel request could not be sent");
-        }
-    }
-}
-
 /// Sends some of `output`, or flushes when there is nothing; tells whether a flush is due. May be dropped.
 async fn send_some(writer: &mut (impl AsyncWrite + Unpin), output: &mut BytesMut) -> io::Result<bool> {
     if output.is_empty() {
@@ -404,13 +449,7 @@ async fn send_some(writer: &mut (impl AsyncWrite + Unpin), output: &mut BytesMut
     }
 }
 
-async fn dial_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect((host, port)).await?;
-    crate::tls::keep_alive(&stream)?;
-    Ok(stream)
-}
-
-/// The longest that a connection, with its login, may take.
+/// The longest that a connection, with its login, may take; several hosts share it.
 pub const CONNECT: Duration = Duration::from_secs(10);
 /// Bytes read at a time.
 const READ: usize = 16 << 10;

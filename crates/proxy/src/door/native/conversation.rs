@@ -7,7 +7,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use enforcement::{Enforcement, HeldNotice, Problem, Session, Settlement, StoredProposal};
-use gate::{Clearance, Payload, Phase, Presented, Refusal, RefusalKind, RunEnd};
+use gate::{Clearance, Payload, Phase, Presented, Refusal, RefusalKind, RunEnd, Way};
 use model::{
     ActionId, DataClass, Duration, Operation, Parameter, Purpose, ReviewId, Run, SessionState, Standing, Statement,
     Target, TargetKind,
@@ -212,13 +212,14 @@ async fn converse_on(
     (wait, mut gone): (Duration, oneshot::Receiver<()>),
 ) -> Result<Response, Problem> {
     let enforcement = &door.0.enforcement;
-    let mut session = match enforcement.open_session(standing, &read.target, "native").await {
-        Ok(session) => session,
-        Err(refusal) => {
-            refused(enforcement, id, &refusal).await?;
-            return Err(refusal.into());
-        }
-    };
+    let mut session =
+        match enforcement.open_session(standing, &read.target, Way { door: "native", address: None }).await {
+            Ok(session) => session,
+            Err(refusal) => {
+                refused(enforcement, id, &refusal).await?;
+                return Err(refusal.into());
+            }
+        };
     let state = Arc::new(SessionState::default());
     let mut copies = copies::hidden(&mut session, read.copied()).await?;
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(wait.as_millis());

@@ -1,27 +1,25 @@
-//! The way in: TLS, the start packet under an allow-list, the token as the password, a session that policy opens, and a
+//! The way in, from the start packet on: its parameters under an allow-list, the token as the password, a session that policy opens, and a
 //! connection to the upstream of its own. Whatever goes wrong is told in PostgreSQL's words, and the connection ends.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use enforcement::AuthenticationFailed;
 use futures_util::FutureExt as _;
+use gate::Way;
 use model::Name;
-use protocol::postgres::message::{Opening, Report, Said, Start, take_opening, take_password};
+use protocol::postgres::message::{Report, Said, Start, take_password};
 use rustls::ServerConfig;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
+use super::arrival::{Peer, Protection, open};
 use super::client::Client;
 use super::conversation::Conversation;
 use super::newcomers::Place;
 use super::reading::Library;
 use super::seats::Seat;
 use super::{PostgresDoor, told};
-use crate::tls::keep_alive;
 use crate::upstream::postgres::Failed;
 
 /// Lets a client in. `None`: it was told why not, or asked for something else.
@@ -38,7 +36,7 @@ pub(super) async fn let_in(door: &PostgresDoor, stream: TcpStream, place: &Place
         }
     };
     let mut client = opened.client;
-    let entering = place.during(enter(door, &mut client, (opened.start, opened.protection), place));
+    let entering = place.during(enter(door, &mut client, (opened.start, opened.peer), place));
     let entered = match entering.await {
         Ok(entered) => entered,
         Err(report) => {
@@ -71,21 +69,6 @@ pub(super) async fn let_in(door: &PostgresDoor, stream: TcpStream, place: &Place
 /// A session that may go on, and its seat.
 type Entered = (Box<Conversation>, Seat);
 
-struct Opened {
-    client: Client,
-    start: Result<Start, Report>,
-    protection: Protection,
-}
-
-/// How the client's connection is protected.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Protection {
-    Tls,
-    /// It does not leave the machine.
-    Loopback,
-    None,
-}
-
 enum Refused {
     Gone(io::Error),
     Told(Report),
@@ -103,98 +86,8 @@ impl From<Report> for Refused {
     }
 }
 
-/// Up to the start packet. TLS and GSS may be asked for once each; a cancel request ends here.
-async fn open(door: &PostgresDoor, mut stream: TcpStream) -> io::Result<Option<Opened>> {
-    keep_alive(&stream)?;
-    let loopback = stream.peer_addr()?.ip().to_canonical().is_loopback();
-    let plain = if loopback { Protection::Loopback } else { Protection::None };
-    let (mut input, mut asked_gss) = (BytesMut::new(), false);
-    loop {
-        let opening = match take_opening(&mut input) {
-            Ok(None) => {
-                if stream.read_buf(&mut input).await? == 0 {
-                    return Ok(None);
-                }
-                continue;
-            }
-            Ok(Some(opening)) => opening,
-            Err(malformed) => return Ok(Some(opened(stream, input, Err(violation(malformed)), plain))),
-        };
-        match opening {
-            Opening::Gss if !asked_gss => {
-                asked_gss = true;
-                stream.write_all(b"N").await?;
-            }
-            // What stands behind the request was said before TLS: nobody knows by whom.
-            Opening::Tls | Opening::Gss if !input.is_empty() => {
-                let why = "something stands behind the request for encryption, in plain text";
-                return Ok(Some(opened(stream, input, Err(violation(why)), plain)));
-            }
-            Opening::Gss => return Ok(Some(opened(stream, input, Err(violation(ASKED_TWICE)), plain))),
-            Opening::Tls => {
-                let Some(tls) = &door.0.tls else {
-                    stream.write_all(b"N").await?;
-                    return start_after(door, stream, plain).await;
-                };
-                stream.write_all(b"S").await?;
-                let stream = TlsAcceptor::from(Arc::clone(tls)).accept(stream).await?;
-                return start_after(door, stream, Protection::Tls).await;
-            }
-            Opening::Cancel { process, key } => {
-                door.0.cancels.cancel(process, key).await;
-                return Ok(None);
-            }
-            Opening::Start(start) => return Ok(Some(opened(stream, input, Ok(start), plain))),
-        }
-    }
-}
-
-/// After the answer about TLS, there is a start packet or a cancel request and nothing else, but one GSS request.
-async fn start_after(
-    door: &PostgresDoor,
-    mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
-    protection: Protection,
-) -> io::Result<Option<Opened>> {
-    let (mut input, mut asked_gss) = (BytesMut::new(), false);
-    loop {
-        let start = match take_opening(&mut input) {
-            Ok(None) => {
-                if stream.read_buf(&mut input).await? == 0 {
-                    return Ok(None);
-                }
-                continue;
-            }
-            Ok(Some(Opening::Start(start))) => Ok(start),
-            Ok(Some(Opening::Cancel { process, key })) => {
-                door.0.cancels.cancel(process, key).await;
-                return Ok(None);
-            }
-            Ok(Some(Opening::Gss)) if !asked_gss && input.is_empty() && protection != Protection::Tls => {
-                asked_gss = true;
-                stream.write_all(b"N").await?;
-                continue;
-            }
-            Ok(Some(Opening::Tls | Opening::Gss)) => Err(violation(ASKED_TWICE)),
-            Err(malformed) => Err(violation(malformed)),
-        };
-        return Ok(Some(opened(stream, input, start, protection)));
-    }
-}
-
-fn opened(
-    stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
-    input: BytesMut,
-    start: Result<Start, Report>,
-    protection: Protection,
-) -> Opened {
-    let (reader, writer) = tokio::io::split(stream);
-    let mut client = Client::new(reader, writer);
-    client.input = input;
-    Opened { client, start, protection }
-}
-
 /// The client is at fault.
-fn violation(why: impl ToString) -> Report {
+pub(super) fn violation(why: impl ToString) -> Report {
     told::fatal(told::VIOLATION, why)
 }
 
@@ -202,12 +95,12 @@ fn violation(why: impl ToString) -> Report {
 async fn enter(
     door: &PostgresDoor,
     client: &mut Client,
-    (start, protection): (Result<Start, Report>, Protection),
+    (start, peer): (Result<Start, Report>, Peer),
     place: &Place,
 ) -> Result<impl FnOnce(Client) -> Entered + use<>, Refused> {
     let start = start?;
-    if protection == Protection::None {
-        return Err(unprotected(door.target(), door.0.tls.as_ref()).into());
+    if peer.protection == Protection::None {
+        return Err(unprotected(door.target(), door.0.entrance.tls.as_ref()).into());
     }
     negotiate(client, &start);
     let settings = settings(&start)?;
@@ -228,7 +121,8 @@ async fn enter(
     check_database(door, &start)?;
     let target = enforcement.targets().get(door.target()).cloned();
     let target = target.ok_or_else(|| told::fatal("3D000", "the target of this door is no longer configured"))?;
-    let session = enforcement.open_session(&standing, &target, "postgres").await;
+    let way = Way { door: "postgres", address: Some(peer.address) };
+    let session = enforcement.open_session(&standing, &target, way).await;
     let session = session.map_err(|refusal| Report {
         severity: protocol::postgres::message::Severity::Fatal,
         ..told::refusal(&refusal, &door.0.reviews)
@@ -336,7 +230,6 @@ fn not_authenticated(failed: &AuthenticationFailed) -> Report {
 
 /// The longest `statement_timeout` that a client may ask for at its start: a day, in milliseconds.
 const LONGEST_TIMEOUT: u32 = 86_400_000;
-const ASKED_TWICE: &str = "encryption was asked for once already";
 
 #[cfg(test)]
 mod tests {

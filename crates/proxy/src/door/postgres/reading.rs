@@ -91,7 +91,9 @@ impl From<Failed> for Unread {
             Failed::Misconfigured(_) => Self::Told(
                 told::error(told::UNAVAILABLE, failed).hint("tell an administrator: `target.classify` needs mending"),
             ),
-            Failed::Unreachable(_) | Failed::Lost(_) | Failed::Misbehaved(_) => Self::Failed(failed),
+            Failed::Unreachable(_) | Failed::ShutOut(_) | Failed::Lost(_) | Failed::Misbehaved(_) => {
+                Self::Failed(failed)
+            },
         }
     }
 }
