@@ -4,6 +4,7 @@
 use e2e::postgres::bank::CUSTOMERS;
 use e2e::postgres::frame::{self, Values};
 use e2e::postgres::{Bank, psql};
+use e2e::until;
 
 use super::{approved, ask, hold, open, session};
 
@@ -92,6 +93,63 @@ async fn a_plain_column_is_masked_in_text_and_in_binary() {
         let binary = ask(&gateway, &mut wire, &in_binary(statement)).await.ok();
         assert_eq!(binary.cells().len(), answer.cells().len(), "{statement}");
         bank.canaries.assert_silent(statement, wire.received());
+    }
+}
+
+/// What was seen of one text is a hint for those like it: rows are masked as they come, and nothing else is believed.
+#[tokio::test]
+async fn texts_that_differ_in_constants_alone_are_masked_in_passing_and_never_more() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bank").await;
+    let mut masked = 0;
+    for id in 1..=CUSTOMERS {
+        let read = format!("SELECT id, email, city FROM customers WHERE id = {id} AND name <> '{id}'");
+        let answer = wire.query(&read).await.ok();
+        let row = [Some(id.to_string()), Some("[email]".to_owned()), Some("Turin".to_owned())];
+        assert_eq!(answer.rows(), [row], "{read}");
+        let value = [Some(id.to_string())];
+        let value = value.each_ref().map(Option::as_deref);
+        let frames = frame::statement("SELECT email FROM customers WHERE id = $1", &value);
+        let pipeline = [frames.clone(), frames, frame::sync()].concat();
+        assert_eq!(wire.exchange(&pipeline).await.ok().texts(), ["[email]", "[email]"]);
+        masked += 3;
+    }
+    bank.canaries.assert_silent("plain columns", wire.received());
+    // What a comment makes look like a string is none: these show what is computed, and are told from the one before.
+    wire.query("SELECT id FROM customers /*'*/ WHERE id = 1 /*'*/ LIMIT 1").await.ok();
+    for computed in [
+        "SELECT id FROM customers /*'*/ WHERE upper(email) = 'X' OR id = 1 /*'*/ LIMIT 1",
+        "SELECT id /*'*/ , upper(email) /*'*/ FROM customers WHERE id = 1",
+    ] {
+        wire.query("SELECT id /*'*/ FROM customers /*'*/ FROM customers WHERE id = 1").await;
+        wire.query("SELECT id /*' '*/ FROM customers WHERE id = 1").await.ok();
+        let answer = wire.query(computed).await;
+        assert!(computed.contains("LIMIT") || answer.error().is_some(), "{computed}: {answer}");
+        bank.canaries.assert_silent(computed, wire.received());
+    }
+    drop(wire);
+    let counted = || -> i64 {
+        let ended = gateway.site.log().of_kind("run-ended");
+        ended.iter().filter_map(|end| end.leaf["masked"].as_i64()).sum()
+    };
+    until("all masked cells are on the record", async || (counted() == masked).then_some(())).await;
+}
+
+/// A name that means another table within the second for which a plain read may go by what was asked before.
+#[tokio::test]
+async fn a_table_that_takes_the_place_of_another_is_not_shown_by_what_was_seen_of_that() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bank").await;
+    wire.query("SELECT note FROM orders WHERE id = 1").await.ok();
+    wire.query("SELECT email FROM customers WHERE id = 1").await.ok();
+    let swap = "ALTER TABLE orders RENAME TO former; ALTER TABLE customers RENAME TO orders;
+        ALTER TABLE orders RENAME email TO note";
+    bank.execute(swap).await;
+    for id in [2, 1] {
+        let answer = wire.query(&format!("SELECT note FROM orders WHERE id = {id}")).await;
+        let refused = answer.refused();
+        assert!(["40001", "58000"].contains(&refused.sqlstate()), "{refused}");
+        bank.canaries.assert_silent("another table", wire.received());
     }
 }
 

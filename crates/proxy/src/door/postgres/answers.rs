@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use masking::{Carries, Masked};
+use masking::{Carries, Masked, Plan};
 use protocol::postgres::Frame;
 use protocol::postgres::action::Reply;
 use protocol::postgres::message::{Report, Said};
@@ -186,16 +186,25 @@ impl Conversation {
     /// with one are judged by a catalog asked for each time.
     fn check_columns(&mut self, act: Option<usize>, frame: &Frame) -> Result<(), End> {
         let Some(at) = act.filter(|_| self.turn.secrecy != Secrecy::Open) else { return Ok(()) };
+        let hidden = self.session.hidden_classes();
         let Some(running) = self.turn.acts.get(at) else { return Ok(()) };
-        if frame.tag != b'T' || running.reading.may_show_classes {
+        let reading = &running.reading;
+        if frame.tag != b'T' || (reading.may_show_classes && !running.is_masked_in_passing) {
             return Ok(());
         }
         let fields = result::fields(frame).ok_or_else(|| Failed::Misbehaved("its description of rows".to_owned()))?;
         let of_tables = fields.iter().all(|field| field.table != 0);
-        let known = running.reading.origins.knows_all(&fields);
-        let is_plain = running.reading.is_plain;
-        running.reading.columns_alone.store(of_tables && known, Ordering::Relaxed);
-        match known {
+        let known = reading.origins.knows_all(&fields);
+        let is_plain = reading.is_plain;
+        let was_expected = reading.columns_alone.swap(of_tables && known, Ordering::Relaxed);
+        // What was expected to show columns of tables alone was judged by an older catalog than what computes.
+        let mut as_judged = known && (of_tables || !was_expected);
+        if running.is_masked_in_passing {
+            let plan = Plan::new(&reading.origins.of(&fields), &hidden, true);
+            as_judged &= plan.is_ok();
+            self.turn.mask = plan.ok().map(|plan| Mask { fields, plan });
+        }
+        match as_judged {
             true => {}
             false if is_plain && !self.names_may_move() => self.refuse_moved(at),
             false if is_plain => return Err(Failed::Misbehaved("what its names mean changed".to_owned()).into()),
@@ -210,6 +219,17 @@ impl Conversation {
     fn names_may_move(&self) -> bool {
         let moves = |reply: &Reply| matches!(reply, Reply::Parsed(..) | Reply::Bound(..) | Reply::Closed(_));
         self.turn.expected.iter().any(|expected| moves(&expected.reply))
+    }
+
+    /// An action is answered: what was masked of it is counted.
+    fn handle_answered(&mut self, at: Option<usize>, frame: &Frame) {
+        let Some(running) = at.and_then(|at| self.turn.acts.get_mut(at)) else { return };
+        running.handle_answered(frame);
+        if running.is_masked_in_passing
+            && let Some(mask) = self.turn.mask.take()
+        {
+            running.masked = mask.plan.into_masked();
+        }
     }
 
     /// A name means another table by now than when the statement was judged: nothing of it is shown.
@@ -240,11 +260,9 @@ impl Conversation {
             }
         }
         match frame.tag {
-            b'D' => self.pass_row(frame),
+            b'D' => self.pass_row(self.turn.acts.len().checked_sub(1), frame),
             b'C' => {
-                if let Some(running) = self.turn.acts.last_mut() {
-                    running.handle_answered(frame);
-                }
+                self.handle_answered(self.turn.acts.len().checked_sub(1), frame);
                 self.pass(frame);
                 Ok(())
             }
@@ -283,12 +301,10 @@ impl Conversation {
                 true
             }
             (b'D', Reply::Executed) => {
-                return self.pass_row(frame);
+                return self.pass_row(act, frame);
             }
             (b'C' | b's' | b'I', Reply::Executed) => {
-                if let Some(running) = act.and_then(|act| self.turn.acts.get_mut(act)) {
-                    running.handle_answered(frame);
-                }
+                self.handle_answered(act, frame);
                 true
             }
             _ => return Err(unexpected()),
@@ -320,8 +336,12 @@ impl Conversation {
         Ok(())
     }
 
-    fn pass_row(&mut self, frame: &Frame) -> Result<(), End> {
+    fn pass_row(&mut self, act: Option<usize>, frame: &Frame) -> Result<(), End> {
         let Some(Mask { fields, plan }) = &mut self.turn.mask else {
+            let running = act.and_then(|act| self.turn.acts.get(act));
+            if self.turn.secrecy != Secrecy::Open && running.is_some_and(|running| running.is_masked_in_passing) {
+                return Err(Failed::Misbehaved("a row that it did not describe".to_owned()).into());
+            }
             self.pass(frame);
             return Ok(());
         };

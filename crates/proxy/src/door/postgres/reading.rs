@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use model::{DataClass, Digest, Operation, SessionId, SessionState, Statement, Target, Verb};
 use protocol::postgres::message::Report;
 use protocol::postgres::result::Status;
-use protocol::sql::postgres::{Classified, classify, reason};
+use protocol::sql::postgres::{CatalogQuestion, Classified, classify, reason};
 use protocol::sql::{Meaning, Prepared};
 
 use super::told;
@@ -42,8 +42,9 @@ pub(super) struct Reading {
     /// Columns of the relations that it was read by.
     pub(super) origins: Arc<Origins>,
     pub(super) statements: usize,
-    /// Every column that it was last seen to show is one of a table, none computed.
-    pub(super) columns_alone: AtomicBool,
+    /// Every column that it, or another text that differs in its constants alone, was last seen to show is one of a table,
+    /// none computed.
+    pub(super) columns_alone: Arc<AtomicBool>,
 }
 
 /// Who speaks when a statement fails, or while it runs.
@@ -60,7 +61,13 @@ pub(super) enum Words {
 pub(super) struct Library {
     catalog: Catalog,
     read: HashMap<Arc<str>, Arc<Reading>>,
+    /// What was seen of texts, by [`shape`]. It says by which catalog a text is read, and is checked when its columns are
+    /// described.
+    shapes: HashMap<String, Arc<AtomicBool>>,
 }
+
+/// What the catalog must be asked.
+type Questions = BTreeSet<CatalogQuestion>;
 
 /// Why a statement was not read.
 #[derive(Debug)]
@@ -111,7 +118,8 @@ impl Library {
 
     /// The catalog may have changed: what was read is forgotten.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        self.catalog = Catalog::default();
+        self.read.clear();
     }
 
     /// What `text` means. A plain read goes by a catalog a moment old, everything else by one asked for now; where
@@ -125,24 +133,31 @@ impl Library {
         if !self.catalog.is_fresh() {
             self.forget();
         }
-        let columns_alone = |reading: &&Arc<Reading>| reading.columns_alone.load(Ordering::Relaxed);
         if let Some(reading) = self.read.get(text).filter(|reading| reading.is_plain)
-            && (!hides || columns_alone(&reading))
+            && (!hides || reading.columns_alone.load(Ordering::Relaxed))
         {
             return Ok(Arc::clone(reading));
         }
-        if hides {
-            self.forget();
-            if connection.status != Status::Failed {
-                self.catalog.check(connection, target).await?;
+        let reading = if hides {
+            match self.read_by_known(connection, text)? {
+                Some(reading) => reading,
+                None => {
+                    self.forget();
+                    if connection.status != Status::Failed {
+                        self.catalog.check(connection, target).await?;
+                    }
+                    self.classify(connection, target, text).await?
+                }
             }
-        }
-        let by_what_was_known = !hides && self.catalog.knows_something();
-        let mut reading = self.classify(connection, target, text).await?;
-        if !reading.is_plain && by_what_was_known {
-            self.forget();
-            reading = self.classify(connection, target, text).await?;
-        }
+        } else {
+            let by_what_was_known = self.catalog.knows_something();
+            let mut reading = self.classify(connection, target, text).await?;
+            if !reading.is_plain && by_what_was_known {
+                self.forget();
+                reading = self.classify(connection, target, text).await?;
+            }
+            reading
+        };
         if self.read.len() >= READ {
             self.read.clear();
         }
@@ -169,6 +184,39 @@ impl Library {
         Ok((self.classify(connection, target, text).await?, settings))
     }
 
+    /// What a plain read means by what was told up to a second ago, where something is hidden: if it is like one that showed
+    /// plain columns of tables, and nothing must be asked beside what was told, for the answers would be of different times.
+    fn read_by_known(&mut self, connection: &Connection, text: &Arc<str>) -> Result<Option<Arc<Reading>>, Unread> {
+        if !self.catalog.knows_something() || !self.seen(text).load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        self.catalog.begin(connection.status != Status::Idle);
+        Ok(self.classify_by_known(text)?.ok().filter(|reading| reading.is_plain))
+    }
+
+    /// What a text means, or what must be asked to know it.
+    fn classify_by_known(&mut self, text: &Arc<str>) -> Result<Result<Arc<Reading>, Questions>, Unread> {
+        match classify(text, self.catalog.known()) {
+            Err(unreadable) => Err(Unread::Told(told::unreadable(&unreadable))),
+            Ok(Classified::Needs(questions)) => Ok(Err(questions)),
+            Ok(Classified::Meaning(meaning)) => {
+                let origins = self.catalog.origins(&meaning.bound);
+                Ok(Ok(Arc::new(Reading::new(text, meaning, (origins, self.seen(text))))))
+            }
+        }
+    }
+
+    /// What was seen of texts like this one.
+    fn seen(&mut self, text: &str) -> Arc<AtomicBool> {
+        if text.len() > KEPT_SHAPE {
+            return Arc::default();
+        }
+        if self.shapes.len() >= READ {
+            self.shapes.clear();
+        }
+        Arc::clone(self.shapes.entry(shape(text)).or_default())
+    }
+
     async fn classify(
         &mut self,
         connection: &mut Connection,
@@ -177,16 +225,10 @@ impl Library {
     ) -> Result<Arc<Reading>, Unread> {
         self.catalog.begin(connection.status != Status::Idle);
         for _ in 0..ROUNDS {
-            match classify(text, self.catalog.known()) {
-                Err(unreadable) => return Err(Unread::Told(told::unreadable(&unreadable))),
-                Ok(Classified::Meaning(meaning)) => {
-                    let origins = self.catalog.origins(&meaning.bound);
-                    return Ok(Arc::new(Reading::new(text, meaning, origins)));
-                }
-                Ok(Classified::Needs(_)) if connection.status == Status::Failed => {
-                    return Err(Unread::Told(failed_transaction()));
-                }
-                Ok(Classified::Needs(questions)) => self.catalog.ask(connection, target, &questions).await?,
+            match self.classify_by_known(text)? {
+                Ok(reading) => return Ok(reading),
+                Err(_) if connection.status == Status::Failed => return Err(Unread::Told(failed_transaction())),
+                Err(questions) => self.catalog.ask(connection, target, &questions).await?,
             }
         }
         Err(Unread::Told(told::error(told::TOO_COMPLEX, "the statement asks for more of the catalog than it may")))
@@ -235,7 +277,7 @@ impl Reading {
         self.statement.operations.iter().all(|operation| operation.verb == Verb::SqlHousekeep)
     }
 
-    fn new(text: &str, meaning: Meaning, origins: Origins) -> Self {
+    fn new(text: &str, meaning: Meaning, (origins, columns_alone): (Origins, Arc<AtomicBool>)) -> Self {
         let verbs: Vec<Verb> = meaning.operations.iter().map(|operation| operation.verb).collect();
         let statement = Statement { text: text.to_owned(), operations: meaning.operations, bound: meaning.bound };
         let is_plain = verbs.iter().all(|verb| verb.is_plain_read());
@@ -258,7 +300,7 @@ impl Reading {
             copied: meaning.copied,
             origins: Arc::new(origins),
             statements: meaning.statements,
-            columns_alone: AtomicBool::new(false),
+            columns_alone,
         }
     }
 
@@ -272,6 +314,29 @@ impl Reading {
         let digest = statement.digest();
         (Arc::new(statement), digest)
     }
+}
+
+/// A text without its numbers and strings, by which texts that differ in them alone are told to be alike. It need not be
+/// right: who goes by it looks at what the server says.
+fn shape(text: &str) -> String {
+    let mut shape = String::with_capacity(text.len());
+    let (mut letters, mut in_word) = (text.chars().peekable(), false);
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\'' => {
+                while letters.next_if(|inside| *inside != '\'').is_some() {}
+                letters.next();
+                shape.push('?');
+            }
+            '0'..='9' if !in_word => {
+                while letters.next_if(|next| next.is_ascii_digit() || *next == '.').is_some() {}
+                shape.push('?');
+            }
+            other => shape.push(other),
+        }
+        in_word = letter.is_alphanumeric() || matches!(letter, '_' | '$' | '"');
+    }
+    shape
 }
 
 /// Whether code runs, or text is shown, that the classifier did not look into. What the server's own views run is known.
@@ -433,5 +498,7 @@ impl State {
 const ROUNDS: usize = 8;
 /// Statements that one session remembers.
 const READ: usize = 256;
+/// Bytes of a text whose shape is remembered.
+const KEPT_SHAPE: usize = 4 << 10;
 /// Bytes of a text that is remembered.
 const KEPT_TEXT: usize = 64 << 10;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use masking::Plan;
 use model::{DataClass, Purpose};
@@ -325,6 +326,8 @@ impl Conversation {
         // A portal of before may show what its statement, by today's names, would not.
         let may_show = running.reading.may_show_classes || running.goes_on;
         let plan = Plan::new(&origins.of(&fields), hidden, may_show).map_err(|why| withheld(&why))?;
+        let columns_alone = fields.iter().all(|field| field.table != 0) && origins.knows_all(&fields);
+        running.reading.columns_alone.store(columns_alone, Ordering::Relaxed);
         Ok(Mask { fields, plan })
     }
 

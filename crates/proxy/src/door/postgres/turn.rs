@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use gate::{Clearance, RunEnd, Sealed};
 use masking::Plan;
@@ -34,6 +35,8 @@ pub(super) struct Running {
     pub(super) replies: Vec<Reply>,
     /// It only goes on with a portal of before that may show classes, by what names meant then.
     pub(super) goes_on: bool,
+    /// It reads columns of tables alone, as was seen before: their rows are masked as they come.
+    pub(super) is_masked_in_passing: bool,
     /// Whose words its errors and notices are.
     pub(super) words: Words,
     /// Until it is sent.
@@ -112,8 +115,10 @@ impl Running {
         let portal = act.execute.as_ref().filter(|_| act.goes_on()).map(|(_, portal)| portal);
         let goes_on = reading.fetches.iter().chain(portal).any(|name| opened.may_show(name));
         let may_be_others = goes_on || act.statement.takes_own_types();
+        let is_like_one_seen = reading.statements <= 1 && reading.columns_alone.load(Ordering::Relaxed);
         Self {
             words: if may_be_others { Words::Anybodys } else { reading.words },
+            is_masked_in_passing: reading.is_plain && reading.may_show_classes && !goes_on && is_like_one_seen,
             reading,
             goes_on,
             purpose: act.purpose,
@@ -142,7 +147,8 @@ impl Running {
     pub(super) fn is_described_first(&self) -> bool {
         // A text of several statements cannot be described.
         let can_be = !(self.is_query() && self.reading.statements > 1);
-        self.reading.may_show_classes || self.goes_on || (can_be && !self.reading.is_plain)
+        let shows_classes = self.reading.may_show_classes && !self.is_masked_in_passing;
+        shows_classes || self.goes_on || (can_be && !self.reading.is_plain)
     }
 
     pub(super) fn is_plain(&self) -> bool {
