@@ -259,7 +259,7 @@ const NOT_INSIDE: &str = "25001";
 /// What makes the tables of many of them.
 const FIXTURE: &str = "test_setup";
 /// Of so many scripts one is run.
-const STEP: usize = 2;
+const STEP: usize = 3;
 /// Servers at work at a time.
 const WORKERS: usize = 2;
 
