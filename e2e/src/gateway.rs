@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::binary::{self, Ran};
+use crate::log::Record;
 use crate::postgres::Login;
 use crate::site::{Site, passphrase};
 use crate::{Caller, Held, until};
@@ -163,11 +164,13 @@ impl Gateway {
     pub async fn until_nobody_presents(&self, held: &Held) {
         let log = self.site.log();
         until("the presenter leaves", async || {
-            let mut presenters = log.records().into_iter().filter(|record| record.text("review") == held.review);
-            let last = presenters.rfind(|record| record.opened("change").is_object())?;
-            let change = last.opened("change");
-            let state = change.pointer("/review/state").or_else(|| change.get("state"))?;
-            (state["presenter"]["presenter"] == "detached").then_some(())
+            let state = |record: Record| {
+                let change = record.opened("change");
+                change.pointer("/review/state").or_else(|| change.get("state")).cloned()
+            };
+            let records = log.records().into_iter().filter(|record| record.text("review") == held.review);
+            let last = records.filter_map(state).next_back()?;
+            (last["presenter"]["presenter"] == "detached").then_some(())
         })
         .await;
     }

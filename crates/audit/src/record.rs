@@ -54,11 +54,13 @@ pub enum Kind {
     Targets,
     /// Literals were shown to a reviewer.
     Revealed,
+    /// What reviewers are told beside the action itself was found out.
+    Context,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Started,
         Self::Session,
         Self::SessionEnded,
@@ -79,6 +81,7 @@ impl Kind {
         Self::Policy,
         Self::Targets,
         Self::Revealed,
+        Self::Context,
     ];
 
     /// The word in the leaf.
@@ -105,6 +108,7 @@ impl Kind {
             Self::Policy => "policy",
             Self::Targets => "targets",
             Self::Revealed => "revealed",
+            Self::Context => "context",
         }
     }
 }

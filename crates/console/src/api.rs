@@ -231,7 +231,8 @@ async fn review(
     let mut ids: Vec<_> = row.review.case.action.actor.lineage.people().collect();
     ids.extend(row.review.state.verdicts.iter().map(|verdict| verdict.reviewer));
     let people = console.enforcement.store().standings(ids).await.map_err(Problem::unavailable)?;
-    Ok(Json(view::whole(&row, &people)).into_response())
+    let insights = console.enforcement.store().insights(id).await.map_err(Problem::unavailable)?;
+    Ok(Json(view::whole(&row, &people, insights)).into_response())
 }
 
 /// Gives a verdict. The call's own proof of who one is counts for this verdict and no other.

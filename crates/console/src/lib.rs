@@ -2,6 +2,7 @@
 //! every call; nothing here can let an action run except a verdict that the gate counts.
 
 mod api;
+mod layout;
 mod view;
 
 pub use api::{Console, ConsoleApi};

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use enforcement::{Proven, ReadRecord, ReviewRow, TargetRow};
 use gate::{Phase, Review};
 use model::{
-    DataClass, Format, GroupName, Labels, Name, Operation, Parameter, PrincipalId, Run, Standing, Verb, Visible,
-    contains_hidden,
+    DataClass, Format, GroupName, Insight, Labels, Name, Operation, Parameter, PrincipalId, Run, Standing, Verb,
+    Visible, contains_hidden,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+
+use crate::layout::{Span, layout};
 
 /// A review as people see it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -95,6 +97,8 @@ struct Whole {
     digest: String,
     /// The statement with nothing hidden.
     statement: String,
+    /// The same in parts, for reading: joined they are the statement, but for white space between words.
+    layout: Vec<Span>,
     /// Whether it held characters that a screen would hide or confuse: they are shown as `\u{…}`.
     had_hidden_characters: bool,
     parameters: Vec<String>,
@@ -107,6 +111,9 @@ struct Whole {
     /// People behind the action; none of them may settle it.
     lineage: Vec<String>,
     verdicts: Vec<Value>,
+    /// What the gateway found out when it was held; absent while it is being found out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<Vec<Value>>,
     policy: String,
     not_bound: &'static str,
 }
@@ -172,7 +179,11 @@ impl From<&model::Requirement> for Ask {
     }
 }
 
-pub(crate) fn whole(row: &ReviewRow, people: &BTreeMap<PrincipalId, Standing>) -> ReviewView {
+pub(crate) fn whole(
+    row: &ReviewRow,
+    people: &BTreeMap<PrincipalId, Standing>,
+    insights: Option<Vec<Insight>>,
+) -> ReviewView {
     let case = &row.review.case;
     let action = &case.action;
     let name = |id: PrincipalId| {
@@ -191,6 +202,7 @@ pub(crate) fn whole(row: &ReviewRow, people: &BTreeMap<PrincipalId, Standing>) -
     });
     let whole = Whole {
         digest: case.digest.to_string(),
+        layout: layout(&Visible(&action.statement.text).to_string()),
         statement: Visible(&action.statement.text).to_string(),
         had_hidden_characters: contains_hidden(&action.statement.text),
         parameters: action.parameters.iter().map(parameter).collect(),
@@ -205,10 +217,23 @@ pub(crate) fn whole(row: &ReviewRow, people: &BTreeMap<PrincipalId, Standing>) -
         reason: Visible(&case.reason).to_string(),
         lineage: action.actor.lineage.people().map(name).collect(),
         verdicts: row.review.state.verdicts.iter().map(verdict).collect(),
+        context: insights.map(|insights| insights.iter().map(shown).collect()),
         policy: case.policy.to_string(),
         not_bound: not_bound(&action.statement.operations),
     };
     ReviewView { whole: Some(whole), ..summary(row) }
+}
+
+/// What was found out, with nothing hidden in its names.
+fn shown(insight: &Insight) -> Value {
+    match insight {
+        Insight::Table { table, rows } => json!({"kind": "table", "table": Visible(table).to_string(), "rows": rows}),
+        Insight::Plan { rows } => json!({"kind": "plan", "rows": rows}),
+        Insight::NoPlan { why } => json!({"kind": "no-plan", "why": Visible(why).to_string()}),
+        Insight::FirstTime { verb, resource, since } => json!({
+            "kind": "first-time", "verb": verb, "resource": Visible(resource).to_string(), "since": since.to_string(),
+        }),
+    }
 }
 
 /// What the approval does not hold still.

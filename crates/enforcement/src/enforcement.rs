@@ -461,15 +461,18 @@ impl Enforcement {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Cut> {
         let (tell, told) = oneshot::channel();
-        {
-            let mut running = self.0.work.lock().unwrap_or_else(PoisonError::into_inner);
-            while running.try_join_next().is_some() {}
-            running.spawn(async move {
-                // The caller may have gone; the work is done all the same.
-                tell.send(work.await).unwrap_or_default();
-            });
-        }
+        self.work_aside(async move {
+            // The caller may have gone; the work is done all the same.
+            tell.send(work.await).unwrap_or_default();
+        });
         told.await.map_err(|_| Cut)
+    }
+
+    /// Does what nobody waits for. It ends with the node.
+    pub fn work_aside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut running = self.0.work.lock().unwrap_or_else(PoisonError::into_inner);
+        while running.try_join_next().is_some() {}
+        running.spawn(work);
     }
 
     /// Marks that a record is about to be written whose change is not applied yet: the cursor stays below it.

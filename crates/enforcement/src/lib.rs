@@ -5,6 +5,7 @@ mod directory;
 mod enforcement;
 mod follower;
 mod http;
+mod insight;
 mod log;
 mod problem;
 mod search;

@@ -5,24 +5,25 @@ use std::sync::Arc;
 
 use gate::{Clearance, Fresh, Journal, Need, Passage, Phase, Presented, Refresh, Refusal, RunEnd, Sealed, Step, Way};
 use model::{
-    Bound, DataClass, Decision, GroupName, Name, PresenterId, ReviewId, Run, RunId, SessionId, SessionState, ShortCode,
-    Standing, Target, Timestamp,
+    Bound, DataClass, Decision, Digest, GroupName, Name, PresenterId, Purpose, ReviewId, Run, RunId, SessionId,
+    SessionState, ShortCode, Standing, Statement, Target, Timestamp,
 };
 
 use tokio::sync::OwnedMutexGuard;
 
 use crate::Enforcement;
 use crate::enforcement::Flight;
+use crate::insight::Habits;
 use crate::stripe::{Keeping, Kept};
 use crate::waker::Moved;
 
 /// One authenticated connection of an actor to a target.
 #[derive(Debug)]
 pub struct Session {
-    enforcement: Enforcement,
+    pub(crate) enforcement: Enforcement,
     passage: Passage,
     id: SessionId,
-    target: Name,
+    pub(crate) target: Name,
     /// Index of the last record that is durable.
     last_record: u64,
     flight: Option<Flight>,
@@ -33,6 +34,9 @@ pub struct Session {
     counts: Counts,
     /// Classes that the actor may not see: under which epoch, and when that was decided.
     hidden: Option<(Arc<BTreeSet<DataClass>>, gate::Epoch, Timestamp)>,
+    /// What was presented last, until it is cleared.
+    presented: Option<(Arc<Statement>, Digest)>,
+    pub(crate) habits: Habits,
 }
 
 #[derive(Debug, Default)]
@@ -115,6 +119,8 @@ impl Enforcement {
             settling: None,
             counts: Counts::default(),
             hidden: None,
+            presented: None,
+            habits: Habits::default(),
         })
     }
 }
@@ -141,6 +147,8 @@ impl Session {
     /// An action comes in.
     pub async fn present(&mut self, presented: Presented) -> Settlement {
         let (epoch, now) = (self.enforcement.epoch(), self.enforcement.now());
+        let statement = (Arc::clone(&presented.statement), presented.statement_digest);
+        self.presented = (presented.purpose == Purpose::Run).then_some(statement);
         self.passage.present(presented, epoch, now);
         self.drive().await
     }
@@ -310,6 +318,9 @@ impl Session {
                     return Settlement::Refused(refusal);
                 }
                 Step::Forward(clearance) => {
+                    if let Some((statement, digest)) = self.presented.take() {
+                        self.note_habits(&statement, digest);
+                    }
                     return Settlement::Forward(clearance);
                 }
             }

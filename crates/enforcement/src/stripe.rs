@@ -78,7 +78,10 @@ impl Enforcement {
                 Change::AdvanceReview { id, .. } => self.tell("review-moved", *id, Moved::Perhaps),
                 Change::OpenReview { review } => self.tell("review-opened", review.case.id, Moved::Perhaps),
                 Change::Directory { .. } => self.bump(),
-                Change::ReleaseRun { .. } | Change::EndRun { .. } | Change::Targets { .. } => {}
+                Change::ReleaseRun { .. }
+                | Change::EndRun { .. }
+                | Change::AddInsights { .. }
+                | Change::Targets { .. } => {}
             }
             if let Some(applied) = stripe.pop_front() {
                 applied.flight.land();

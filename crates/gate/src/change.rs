@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use model::{Digest, GroupName, Name, Principal, PrincipalId, PrincipalKind, ReviewId, Run, RunId, Target, Timestamp};
+use model::{
+    Digest, GroupName, Insight, Name, Principal, PrincipalId, PrincipalKind, ReviewId, Run, RunId, Target, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Phase, Review, ReviewState};
@@ -52,6 +54,13 @@ pub enum Change {
     Directory {
         /// How.
         directory: DirectoryChange,
+    },
+    /// Something was found out about a held action. Lost if something was before.
+    AddInsights {
+        /// The review.
+        review: ReviewId,
+        /// What.
+        insights: Vec<Insight>,
     },
     /// The configured targets became these; those that are not among them are no longer configured.
     Targets {

@@ -426,7 +426,9 @@ impl World {
                 true
             }
             Change::EndRun { run, .. } => self.runs.contains(&run),
-            Change::Directory { .. } | Change::Targets { .. } => panic!("not a step of a passage"),
+            Change::AddInsights { .. } | Change::Directory { .. } | Change::Targets { .. } => {
+                panic!("not a step of a passage")
+            }
         };
         if applies { Applied::Applied } else { Applied::Lost }
     }
@@ -530,9 +532,9 @@ fn word(step: &Step) -> String {
             Phase::Ended { outcome, .. } => format!("persist {outcome}"),
         },
         Step::Persist(Change::ReleaseRun { .. }) => "persist run".to_owned(),
-        Step::Persist(Change::EndRun { .. } | Change::Directory { .. } | Change::Targets { .. }) => {
-            "persist something else".to_owned()
-        }
+        Step::Persist(
+            Change::EndRun { .. } | Change::AddInsights { .. } | Change::Directory { .. } | Change::Targets { .. },
+        ) => "persist something else".to_owned(),
         Step::Ask { .. } => "ask".to_owned(),
         Step::Refuse(refusal) => format!("refuse {:?}", refusal.kind).to_lowercase(),
         Step::Forward(_) => "forward".to_owned(),

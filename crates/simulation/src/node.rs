@@ -335,6 +335,7 @@ fn review_of(change: &Change) -> Option<ReviewId> {
         Change::OpenReview { review } => Some(review.case.id),
         Change::AdvanceReview { id, .. } => Some(*id),
         Change::ReleaseRun { review, .. } => Some(*review),
+        Change::AddInsights { review, .. } => Some(*review),
         Change::EndRun { .. } | Change::Directory { .. } | Change::Targets { .. } => None,
     }
 }
@@ -346,6 +347,7 @@ pub(crate) fn brief(change: &Change) -> String {
         Change::AdvanceReview { id, state } => format!("advance {id} to {} {:?}", state.version, state.phase),
         Change::ReleaseRun { run, review, .. } => format!("release {run} of {review}"),
         Change::EndRun { run, end, .. } => format!("end {run} {end}"),
+        Change::AddInsights { review, insights } => format!("{} insights for {review}", insights.len()),
         Change::Targets { targets, .. } => format!("{} targets", targets.len()),
         Change::Directory { directory } => format!("directory {directory:?}"),
     }

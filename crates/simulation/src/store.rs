@@ -54,6 +54,8 @@ impl Store {
                     Some(_) | None => false,
                 }
             }
+            // Nothing is decided by them.
+            Change::AddInsights { review, .. } => self.reviews.contains_key(review),
             Change::ReleaseRun { run, review, state, .. } => {
                 // A store restored from before the claim learns here that the approval is spent.
                 if let Some(known) = self.reviews.get_mut(review).filter(|known| known.state.version < state.version) {

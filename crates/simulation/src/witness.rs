@@ -158,7 +158,7 @@ impl Witness {
             Change::AdvanceReview { id, state } => self.see_moved(id, leaf, *state, None),
             Change::ReleaseRun { run, review, state, .. } => self.see_moved(review, leaf, *state, Some(run)),
             Change::EndRun { end, .. } => self.count(end.as_str()),
-            Change::Directory { .. } | Change::Targets { .. } => {}
+            Change::AddInsights { .. } | Change::Directory { .. } | Change::Targets { .. } => {}
         }
     }
 

@@ -3,6 +3,7 @@
 //! this crate sees its SQL.
 
 mod directory;
+mod insights;
 mod proposals;
 mod reviews;
 mod search;
@@ -115,6 +116,7 @@ impl Store {
             }
             Change::ReleaseRun { .. } => reviews::release(&self.write, change, record).await,
             Change::EndRun { run, end, at, detail } => reviews::end_run(&self.write, *run, *end, *at, detail).await,
+            Change::AddInsights { review, insights } => insights::add(&self.write, *review, insights, record).await,
             Change::Directory { .. } | Change::Targets { .. } => {
                 let mut connection = self.write.acquire().await?;
                 let applied = change_whole(&mut connection, change, record).await;
@@ -231,12 +233,14 @@ fn migrations() -> Migrator {
     let fewer_steps = include_str!("../migrations/sqlite/0003_fewer_steps.sql").into_sql_str();
     let grants = include_str!("../migrations/sqlite/0004_grants.sql").into_sql_str();
     let targets = include_str!("../migrations/sqlite/0005_targets.sql").into_sql_str();
+    let insights = include_str!("../migrations/sqlite/0006_insights.sql").into_sql_str();
     Migrator::with_migrations(vec![
         Migration::new(1, "spine".into(), MigrationType::Simple, spine, false),
         Migration::new(2, "added_by".into(), MigrationType::Simple, added_by, false),
         Migration::new(3, "fewer steps".into(), MigrationType::Simple, fewer_steps, false),
         Migration::new(4, "grants".into(), MigrationType::Simple, grants, false),
         Migration::new(5, "targets".into(), MigrationType::Simple, targets, false),
+        Migration::new(6, "insights".into(), MigrationType::Simple, insights, false),
     ])
 }
 
@@ -249,7 +253,8 @@ async fn change_whole(connection: &mut SqliteConnection, change: &Change, record
         Change::OpenReview { .. }
         | Change::AdvanceReview { .. }
         | Change::ReleaseRun { .. }
-        | Change::EndRun { .. } => return Err(StoreError::Corrupt("not a change of several rows".to_owned())),
+        | Change::EndRun { .. }
+        | Change::AddInsights { .. } => return Err(StoreError::Corrupt("not a change of several rows".to_owned())),
     };
     tx.commit().await?;
     Ok(applied)

@@ -21,6 +21,9 @@ pub struct Bank {
 /// Customers in the sample database, numbered from 1.
 pub const CUSTOMERS: i64 = 5;
 
+/// How a gateway asks the planner.
+const ESTIMATE: &str = "EXPLAIN (FORMAT JSON) ";
+
 /// Databases that nobody needs any more; the next one that is made takes them away.
 static DONE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -115,9 +118,22 @@ impl Bank {
         self.number(&format!("SELECT count(*) FROM public.effects WHERE key = '{}'", key.replace('\'', "''"))).await
     }
 
-    /// Whether a gateway told the server this text in any form: simple, parsed, as a value, executed, or refused there.
+    /// Whether a gateway told the server this text in any form: simple, parsed, as a value, executed, or refused there. What
+    /// it asked the planner of the text, for its reviewers, runs nothing of it.
     pub fn was_told(&self, text: &str) -> bool {
-        self.server.told(&self.name).iter().any(|entry| entry.contains(text))
+        let told = self.server.told(&self.name);
+        // Values stand in an entry of their own, behind that of their statement.
+        let of_estimate = |at: usize| {
+            let before = at.checked_sub(1).and_then(|at| told.get(at));
+            told[at].contains(ESTIMATE)
+                || (told[at].starts_with("DETAIL") && before.is_some_and(|before| before.contains(ESTIMATE)))
+        };
+        (0..told.len()).any(|at| told[at].contains(text) && !of_estimate(at))
+    }
+
+    /// Whether a gateway asked the planner anything.
+    pub fn was_explained(&self) -> bool {
+        self.server.told(&self.name).iter().any(|entry| entry.contains(ESTIMATE))
     }
 
     /// Everything in the database that an attack could change: its relations, its functions, its rows.

@@ -13,6 +13,7 @@ mod drivers;
 mod extended;
 mod faults;
 mod holding;
+mod inquiry;
 mod load;
 mod login;
 mod malformed;

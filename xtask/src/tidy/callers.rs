@@ -41,6 +41,8 @@ const FENCES: &[Fence] = &[
             Gap { path: "crates/proxy/src/tls.rs", phrases: &["socket2"] },
             // Asks `proxy::upstream` for a session's connection.
             Gap { path: "crates/proxy/src/door/postgres/login.rs", phrases: &["upstream.connect"] },
+            // Asks it for an estimate's.
+            Gap { path: "crates/proxy/src/door/postgres/inquiry.rs", phrases: &["upstream.connect"] },
             // The gateway's own files, no target's.
             Gap {
                 path: "crates/store/src/",

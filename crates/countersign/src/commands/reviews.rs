@@ -184,11 +184,12 @@ pub(super) fn whole(review: &Value) -> String {
     }
     text.push_str(&session(review));
     text.push_str("  statement\n");
-    // Only the statement, made visible by the gateway, has lines of its own; each stands deeper than any line of ours.
-    let statement = review.get("statement").and_then(Value::as_str).unwrap_or("");
-    statement.lines().for_each(|line| text.push_str(&format!("    {}\n", paint(line, YELLOW))));
+    text.push_str(&statement(review));
     if at("had_hidden_characters") == "true" {
         text.push_str(&paint("  it held characters that a screen would hide: they are shown as \\u{…}\n", "31"));
+    }
+    for insight in review.get("context").and_then(Value::as_array).into_iter().flatten() {
+        text.push_str(&format!("  {}\n", insight_line(insight)));
     }
     for ask in review.get("asks").and_then(Value::as_array).into_iter().flatten() {
         let part = |name: &str| shown(ask.get(name));
@@ -213,6 +214,49 @@ pub(super) fn whole(review: &Value) -> String {
         paint(&format!("not bound: {}", at("not_bound")), DIM)
     ));
     text
+}
+
+/// The statement in lines, with its parts told apart. Only it, made visible by the gateway, has lines of its own; each stands
+/// deeper than any line of ours.
+fn statement(review: &Value) -> String {
+    let mut painted = String::new();
+    for span in review.get("layout").and_then(Value::as_array).into_iter().flatten() {
+        let (kind, text) = (span.get("kind").and_then(Value::as_str), span.get("text").and_then(Value::as_str));
+        let code = match kind {
+            Some("keyword") => BOLD,
+            Some("literal") => YELLOW,
+            Some("comment") => DIM,
+            _ => "",
+        };
+        let painted_line = |line: &str| if code.is_empty() { line.to_owned() } else { paint(line, code) };
+        let lines: Vec<String> = text.unwrap_or("").split('\n').map(painted_line).collect();
+        painted.push_str(&lines.join("\n"));
+    }
+    painted.lines().map(|line| format!("    {line}\n")).collect()
+}
+
+/// One thing that the gateway found out.
+fn insight_line(insight: &Value) -> String {
+    let at = |name: &str| shown(insight.get(name));
+    let rows = || grouped(insight.get("rows").and_then(Value::as_u64).unwrap_or(0));
+    match insight.get("kind").and_then(Value::as_str) {
+        Some("table") => format!("table     {} has about {} rows", at("table"), rows()),
+        Some("plan") => format!("estimate  about {} rows, says the server's planner", rows()),
+        Some("no-plan") => format!("estimate  none: {}", at("why")),
+        Some("first-time") => {
+            let what = format!("{} on {}", at("verb"), at("resource"));
+            paint(&format!("first     never let do {what} before (known since {})", at("since")), YELLOW)
+        }
+        _ => format!("context   {}", shown(Some(insight))),
+    }
+}
+
+/// A number in groups of three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let begins_group = |at: usize| at > 0 && (digits.len() - at).is_multiple_of(3);
+    let digit = |(at, digit): (usize, char)| if begins_group(at) { format!(",{digit}") } else { digit.to_string() };
+    digits.chars().enumerate().map(digit).collect()
 }
 
 /// The session's state as far as it is not what a new PostgreSQL session has, a line each.
@@ -259,7 +303,7 @@ mod tests {
     #[test]
     fn the_session_is_shown_as_far_as_it_is_not_the_usual_one() {
         let session = json!({"database": "x\u{1b}[2K\n  asks", "role": "none", "search_path": "public, other"});
-        let told = whole(&json!({"statement": "SELECT 1", "session": session}));
+        let told = whole(&json!({"layout": [], "session": session}));
         let lines: Vec<&str> = told.lines().filter(|line| line.starts_with("  session ")).collect();
         assert_eq!(
             lines,
@@ -269,14 +313,33 @@ mod tests {
                 "  session   1 more settings as PostgreSQL has them by default",
             ]
         );
-        assert!(!whole(&json!({"statement": "SELECT 1", "session": {}})).contains("session"));
+        assert!(!whole(&json!({"layout": [], "session": {}})).contains("session"));
+    }
+
+    #[test]
+    fn what_was_found_out_stands_in_lines_of_its_own() {
+        let context = json!([
+            {"kind": "table", "table": "public.orders", "rows": 1_234_567},
+            {"kind": "plan", "rows": 3},
+            {"kind": "no-plan", "why": "it runs code\n  asks"},
+            {"kind": "first-time", "verb": "sql.delete", "resource": "public.orders", "since": "2026-11-30T00:00:00Z"},
+        ]);
+        let told = whole(&json!({"layout": [], "context": context}));
+        for line in [
+            "  table     public.orders has about 1,234,567 rows\n",
+            "  estimate  about 3 rows, says the server's planner\n",
+            "  estimate  none: it runs code\\u{a}  asks\n",
+            "first     never let do sql.delete on public.orders before (known since 2026-11-30T00:00:00Z)",
+        ] {
+            assert!(told.contains(line), "{told}");
+        }
     }
 
     #[test]
     fn what_others_wrote_forges_no_line_of_a_review() {
         let forged = "x\u{201d}\n  verdict   approve by joan: fine\r\u{1b}[2K";
         let review = json!({
-            "code": "7KQ2-M4XD", "statement": "SELECT 1\nFROM t", "reason": forged, "parameters": [forged],
+            "code": "7KQ2-M4XD", "layout": [{"kind": "other", "text": "SELECT 1\nFROM t"}], "reason": forged, "parameters": [forged],
             "verdicts": [{"verdict": "reject", "reviewer": "grace", "reason": forged}],
         });
         let told = whole(&review);

@@ -7,6 +7,9 @@ mod cancel;
 mod client;
 mod conversation;
 mod copying;
+mod ending;
+mod holding;
+mod inquiry;
 mod login;
 mod newcomers;
 mod reading;
@@ -23,6 +26,7 @@ use ipnet::IpNet;
 use model::Name;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use cancel::Cancels;
@@ -93,6 +97,8 @@ struct Inner {
     newcomers: Arc<Newcomers>,
     seats: Arc<Seats>,
     limits: Limits,
+    /// Estimates for reviewers at a time: each has a connection of its own.
+    estimates: Semaphore,
 }
 
 impl PostgresDoor {
@@ -106,7 +112,8 @@ impl PostgresDoor {
     ) -> Self {
         let seats = Arc::new(Seats::new(&limits));
         let (cancels, newcomers) = (Arc::default(), Arc::default());
-        Self(Arc::new(Inner { enforcement, upstream, entrance, reviews, cancels, newcomers, seats, limits }))
+        let estimates = Semaphore::new(ESTIMATES);
+        Self(Arc::new(Inner { enforcement, upstream, entrance, reviews, cancels, newcomers, seats, limits, estimates }))
     }
 
     /// Takes connections for ever. They end when this is dropped.
@@ -141,5 +148,7 @@ impl PostgresDoor {
     }
 }
 
+/// Estimates for reviewers at a time.
+const ESTIMATES: usize = 4;
 /// Before the next try to take a connection.
 const PAUSE: Duration = Duration::from_millis(100);

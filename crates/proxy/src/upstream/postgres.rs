@@ -2,6 +2,7 @@
 //! the gateway's own questions and housekeeping are a closed enum. It reads frames and knows nothing of the client.
 
 mod catalog;
+mod cleared;
 mod courtesy;
 mod dial;
 mod login;

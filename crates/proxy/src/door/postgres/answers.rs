@@ -11,7 +11,9 @@ use protocol::postgres::message::{Report, Said};
 use protocol::postgres::result::{self, Fault, Field, Put};
 use tokio::time::Instant;
 
-use super::conversation::{Conversation, End, deadline};
+use super::conversation::Conversation;
+use super::ending::End;
+use super::holding::deadline;
 use super::told;
 use super::turn::{Copies, Fate, Mask, Progress, Running, Secrecy, Syncing, Until, WITHHELD};
 use crate::upstream::postgres::{Failed, Piece};

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use enforcement::{HeldNotice, News, Session, Settlement};
+use enforcement::{Session, Settlement};
 use futures_util::FutureExt as _;
 use gate::{Clearance, Obstacle, Payload, Presented, Refusal};
 use model::{Bound, Digest, Purpose, SessionState, Statement};
@@ -16,6 +16,8 @@ use tokio::time::Instant;
 
 use super::cancel::Stoppable;
 use super::client::Client;
+use super::ending::End;
+use super::holding::{Woken, deadline};
 use super::reading::{Library, Reading, State, Unread, failed_transaction};
 use super::turn::{Closing, Doubt, Ending, Fate, Going, Opened, Running, Turn};
 use super::{HoldInTransaction, PostgresDoor, told};
@@ -42,37 +44,6 @@ pub(super) struct Conversation {
     pub(super) paid_ahead: bool,
     /// The pipeline under way.
     pub(super) turn: Turn,
-}
-
-/// Why a conversation ends.
-#[derive(Debug)]
-pub(super) enum End {
-    /// The client said goodbye.
-    Goodbye,
-    /// The client left without.
-    ClientGone,
-    /// The upstream ended, or cannot be trusted to go on.
-    UpstreamGone(Failed),
-    /// The upstream said why it ends, and the client was told.
-    UpstreamEnded,
-    /// The client did nothing for longer than it may.
-    Idle,
-    /// What runs goes on for longer than it may, however often it is stopped.
-    Overrun,
-    /// The client sent more than it may while its statement waits for people.
-    Flooded,
-    /// What the client sends is no PostgreSQL.
-    Malformed(Malformed),
-    /// The client sends a message of this type among the rows of its COPY.
-    OutOfPlace(u8),
-    /// The log cannot take it: nothing leaves any more.
-    Unrecorded(Refusal),
-}
-
-impl From<Failed> for End {
-    fn from(failed: Failed) -> Self {
-        Self::UpstreamGone(failed)
-    }
 }
 
 /// A pipeline as far as it came in, or why it is refused; and what ended it.
@@ -353,13 +324,14 @@ impl Conversation {
             Err(refusal) => return Ok(self.refused(&refusal)),
         };
         let reason = self.state.reason_of(&act.statement.text, &self.upstream);
+        let there = Arc::clone(&state);
         let mut settled = self.session.present(presented(act, reading.with(&copies), (state, obstacle, &reason))).await;
         let limit = self.limit_of_hold();
         loop {
             match settled {
                 Settlement::Forward(clearance) => return Ok(Cleared::Forward(clearance, reading)),
                 Settlement::Refused(refusal) => return Ok(self.refused(&refusal)),
-                Settlement::Held(held) => match self.hold(&held, &act.statement.text, limit).await? {
+                Settlement::Held(held) => match self.hold(&held, (act, &reading, &there), limit).await? {
                     Woken::Moved(again, state) => {
                         let now = match copies::hidden(&mut self.session, &again.copied).await {
                             Ok(now) => now,
@@ -430,7 +402,11 @@ impl Conversation {
     }
 
     /// What a text means here and now, and the state it would run in.
-    async fn look(&mut self, text: &Arc<str>, occasion: Occasion) -> Result<(Arc<Reading>, Arc<SessionState>), Unread> {
+    pub(super) async fn look(
+        &mut self,
+        text: &Arc<str>,
+        occasion: Occasion,
+    ) -> Result<(Arc<Reading>, Arc<SessionState>), Unread> {
         for (setting, expected) in [("client_encoding", "UTF8"), ("standard_conforming_strings", "on")] {
             if self.upstream.settings.get(setting).is_some_and(|value| value != expected) {
                 let why = format!("`{setting}` is not `{expected}`: statements would be read otherwise than they run");
@@ -501,76 +477,6 @@ impl Conversation {
         }
     }
 
-    /// How long what is held now may wait: inside a transaction it keeps locks.
-    fn limit_of_hold(&self) -> Option<Wait> {
-        match (self.upstream.status, self.door.0.limits.in_transaction) {
-            (Status::Open, HoldInTransaction::Hold(limit)) => Some(Wait { limit, until: Instant::now() + limit }),
-            (Status::Open | Status::Failed | Status::Idle, _) => None,
-        }
-    }
-
-    /// Waits for people. The client is told at once and every minute; it may leave or cancel, and the upstream may end.
-    async fn hold(&mut self, held: &HeldNotice, text: &Arc<str>, limit: Option<Wait>) -> Result<Woken, End> {
-        // What a release needs to know, asked while the verdict is written.
-        let mut looked: Option<(Woken, Instant)> = None;
-        loop {
-            self.client.say(&Said::Report(&told::held(held, &self.door.0.reviews, limit.map(|wait| wait.limit))));
-            self.client.flush().await.map_err(|_| End::ClientGone)?;
-            let again = tokio::time::sleep(REMIND);
-            tokio::pin!(again);
-            loop {
-                tokio::select! {
-                    news = self.session.wait_for_news(held.review) => match news {
-                        News::Stirs => {
-                            let asked_at = Instant::now();
-                            looked = Some((self.woken(text).await?, asked_at));
-                        }
-                        News::Settled => return self.settled(looked.take(), text).await,
-                    },
-                    filled = self.client.fill() => {
-                        filled.map_err(|_| End::ClientGone)?;
-                        if self.client.input.first() == Some(&b'X') {
-                            return Err(End::Goodbye);
-                        }
-                        // Whoever is not read from any more could leave unnoticed.
-                        if self.client.input.len() > WAITING_BYTES {
-                            return Err(End::Flooded);
-                        }
-                    }
-                    filled = self.upstream.fill() => {
-                        filled.map_err(Failed::Lost)?;
-                        self.hear_aside()?;
-                    }
-                    () = self.stoppable.stopped() => {
-                        self.stoppable.handled();
-                        return Ok(Woken::Told(cancelled(held, &self.door.0.reviews)));
-                    }
-                    () = deadline(limit.map(|wait| wait.until)), if limit.is_some() => {
-                        return Ok(Woken::Told(waited(held, &self.door.0.reviews)));
-                    }
-                    () = &mut again => break,
-                }
-            }
-        }
-    }
-
-    /// The review is settled: what was asked just before will do, if nothing has moved since.
-    async fn settled(&mut self, looked: Option<(Woken, Instant)>, text: &Arc<str>) -> Result<Woken, End> {
-        match looked {
-            Some((woken @ Woken::Moved(..), at)) if at.elapsed() < LOOKED && !self.upstream.settings_moved => Ok(woken),
-            _ => self.woken(text).await,
-        }
-    }
-
-    /// The review moved: what the statement means, and in which state, is asked for afresh on this connection.
-    async fn woken(&mut self, text: &Arc<str>) -> Result<Woken, End> {
-        match self.look(text, Occasion::Woken).await {
-            Ok((reading, state)) => Ok(Woken::Moved(reading, state)),
-            Err(Unread::Told(report)) => Ok(Woken::Told(report)),
-            Err(Unread::Failed(failed)) => Err(failed.into()),
-        }
-    }
-
     /// Tells why not. In an open transaction the client believes that it has failed now: it is made so.
     async fn refuse(&mut self, report: Report, closing: Closing) -> Result<(), End> {
         if self.turn.is_begun {
@@ -589,43 +495,6 @@ impl Conversation {
             return self.forward(Vec::new(), Closing::Sync).await;
         }
         self.client.flush().await.map_err(|_| End::ClientGone)
-    }
-}
-
-impl End {
-    /// What the client is told, if it is there to be told and was not told already.
-    fn report(&self) -> Option<Report> {
-        match self {
-            Self::Goodbye | Self::ClientGone | Self::UpstreamEnded => None,
-            Self::UpstreamGone(failed) => Some(
-                told::fatal(told::LOST, failed)
-                    .hint("connect again; whether a statement that was running has run is in the records"),
-            ),
-            Self::Flooded => Some(
-                told::fatal(
-                    told::TOO_COMPLEX,
-                    format!("more than {WAITING_BYTES} bytes were sent while a statement waits"),
-                )
-                .hint("its review stays open: run it again to wait for it, and send the rest when it has run"),
-            ),
-            Self::Overrun => Some(
-                told::fatal(
-                    told::CANCELLED,
-                    "a statement runs for longer than the gateway allows, and cannot be stopped",
-                )
-                .hint("whether it has run is in the records as far as it is known"),
-            ),
-            Self::Idle => Some(
-                told::fatal(told::IDLE, "nothing was done in this session for longer than the gateway allows")
-                    .hint("connect again; what was not committed is undone"),
-            ),
-            Self::Malformed(malformed) => Some(told::fatal(told::VIOLATION, malformed)),
-            Self::OutOfPlace(tag) => {
-                let what = format!("message `{}` among the rows of a COPY: nothing of it is kept", char::from(*tag));
-                Some(told::fatal(told::VIOLATION, what))
-            }
-            Self::Unrecorded(refusal) => Some(told::fatal(told::UNAVAILABLE, &refusal.message).hint(&refusal.hint)),
-        }
     }
 }
 
@@ -651,19 +520,11 @@ struct Before {
 }
 
 /// When a text is looked at.
-enum Occasion {
+pub(super) enum Occasion {
     /// It came in.
     Presented,
     /// The review that it waits for moved.
     Woken,
-}
-
-/// How a wait ended.
-enum Woken {
-    /// The review moved: what the statement means, and the state, as they are now.
-    Moved(Arc<Reading>, Arc<SessionState>),
-    /// The client is told this.
-    Told(Report),
 }
 
 /// An action for the gate.
@@ -685,34 +546,6 @@ fn presented(
     }
 }
 
-/// How long something may wait, and until when.
-#[derive(Clone, Copy)]
-struct Wait {
-    limit: std::time::Duration,
-    until: Instant,
-}
-
-/// Sleeps until then; for ever, where there is no such time.
-pub(super) async fn deadline(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The wait inside a transaction was as long as it may be.
-fn waited(held: &HeldNotice, reviews: &str) -> Report {
-    told::error(told::CANCELLED, "nobody answered in the time that a transaction may be kept open for it")
-        .detail(format!("review {} ({}) stays open: {reviews}{}", held.code, held.review, held.review))
-        .hint("roll back, and run the whole transaction again when it is approved")
-}
-
-fn cancelled(held: &HeldNotice, reviews: &str) -> Report {
-    told::error(told::CANCELLED, "canceling statement due to user request")
-        .detail(format!("review {} ({}) stays open: {reviews}{}", held.code, held.review, held.review))
-        .hint("run the same statement again to wait for it")
-}
-
 /// How long a client may take to hear why its session ends.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(5);
 /// How long a message may take to come in whole, where its session would have ended by then.
@@ -723,12 +556,6 @@ const PLANNED: usize = 10_000;
 const PIPELINE_BYTES: usize = 32 << 20;
 /// Messages of one pipeline.
 const PIPELINE_MESSAGES: usize = 20_000;
-/// Bytes that a client may send while its statement is held.
-const WAITING_BYTES: usize = 1 << 20;
-/// How long before a release what it needs to know may have been asked.
-const LOOKED: std::time::Duration = std::time::Duration::from_millis(20);
-/// Between two notices of a held statement.
-const REMIND: std::time::Duration = std::time::Duration::from_secs(60);
 /// Whether a reported setting is one that cannot be filled with free text. A time zone without a digit is its own name only
 /// where there is a file of that name; with one, it may be any word and an offset.
 fn is_listed(name: &str, value: &str) -> bool {

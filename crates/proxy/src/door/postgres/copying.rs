@@ -4,7 +4,8 @@
 use protocol::postgres::Frame;
 use protocol::postgres::message::take_frame;
 
-use super::conversation::{Conversation, End};
+use super::conversation::Conversation;
+use super::ending::End;
 use super::turn::{Copies, Secrecy, Syncing, Until};
 use crate::upstream::postgres::{Courtesy, Failed};
 

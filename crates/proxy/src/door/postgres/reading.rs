@@ -41,6 +41,8 @@ pub(super) struct Reading {
     pub(super) fetches: Vec<String>,
     /// Columns of the relations that it was read by.
     pub(super) origins: Arc<Origins>,
+    /// How many rows its tables have, as the server estimates.
+    pub(super) sizes: Vec<(String, u64)>,
     pub(super) statements: usize,
     /// Every column that it, or another text that differs in its constants alone, was last seen to show is one of a table,
     /// none computed.
@@ -200,8 +202,10 @@ impl Library {
             Err(unreadable) => Err(Unread::Told(told::unreadable(&unreadable))),
             Ok(Classified::Needs(questions)) => Ok(Err(questions)),
             Ok(Classified::Meaning(meaning)) => {
-                let origins = self.catalog.origins(&meaning.bound);
-                Ok(Ok(Arc::new(Reading::new(text, meaning, (origins, self.seen(text))))))
+                let (origins, sizes) = (self.catalog.origins(&meaning.bound), self.catalog.sizes(&meaning.operations));
+                let mut reading = Reading::new(text, meaning, (origins, self.seen(text)));
+                reading.sizes = sizes;
+                Ok(Ok(Arc::new(reading)))
             }
         }
     }
@@ -299,6 +303,7 @@ impl Reading {
             statement: Arc::new(statement),
             copied: meaning.copied,
             origins: Arc::new(origins),
+            sizes: Vec::new(),
             statements: meaning.statements,
             columns_alone,
         }

@@ -13,7 +13,8 @@ use protocol::postgres::result::Status;
 use tokio::time::Instant;
 
 use super::answers::changed;
-use super::conversation::{Conversation, End};
+use super::conversation::Conversation;
+use super::ending::End;
 use super::reading::Words;
 use super::told;
 use super::turn::{

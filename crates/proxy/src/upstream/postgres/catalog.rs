@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use model::{Bound, DataClass, Provenance, Target, sha256};
+use model::{Bound, DataClass, Operation, Provenance, Target, sha256};
 use protocol::postgres::result::{FIRST_OF_OTHERS, Field};
 use protocol::sql::Table;
 use protocol::sql::postgres::{CatalogQuestion, Functions, Known};
@@ -265,6 +265,26 @@ impl Catalog {
             is_view: matches!(kind, "v" | "f") || text(relation, 7) != "false",
             estimated_rows: text(relation, 8).parse().ok().filter(|rows| *rows >= 0),
         }
+    }
+
+    /// How many rows the tables have that operations beside plain reads are on, as the server estimates.
+    #[must_use]
+    pub fn sizes(&self, operations: &[Operation]) -> Vec<(String, u64)> {
+        if operations.iter().all(|operation| operation.verb.is_plain_read()) {
+            return Vec::new();
+        }
+        let mut sizes = BTreeMap::new();
+        for table in self.known.tables.values().flatten() {
+            let concerns = |operation: &Operation| {
+                let resource = &operation.resource;
+                *resource.schema == *table.schema && *resource.name == *table.name
+            };
+            let rows = table.estimated_rows.and_then(|rows| u64::try_from(rows).ok());
+            if let Some(rows) = rows.filter(|_| operations.iter().any(concerns)) {
+                sizes.insert(format!("{}.{}", table.schema, table.name), rows);
+            }
+        }
+        sizes.into_iter().collect()
     }
 
     /// The columns of the relations that a statement was read by.

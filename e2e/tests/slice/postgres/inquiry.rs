@@ -1,0 +1,138 @@
+//! What reviewers are told beside a held action, and what is never asked of the server to find it out.
+
+use e2e::postgres::{Bank, frame};
+use e2e::{Caller, Gateway, Held, until};
+use serde_json::Value;
+
+use super::{OPEN_HANDED, approved, hold, open, serve, session};
+
+/// What reviewers are told of a held action, once it is found out.
+async fn context(grace: &Caller, held: &Held) -> Vec<Value> {
+    until("the gateway has found it out", async || {
+        let shown = grace.review(held).await.ok();
+        shown["context"].as_array().cloned()
+    })
+    .await
+}
+
+fn of_kind<'a>(context: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    context.iter().filter(|insight| insight["kind"] == kind).collect()
+}
+
+/// Why there is no estimate.
+async fn why_none(gateway: &Gateway, held: &Held) -> String {
+    let told = context(&gateway.person("grace"), held).await;
+    let none = of_kind(&told, "no-plan");
+    assert_eq!(none.len(), 1, "{told:?}");
+    none[0]["why"].as_str().expect("a reason").to_owned()
+}
+
+#[tokio::test]
+async fn reviewers_see_sizes_the_estimate_and_what_was_never_done_before() {
+    let (bank, gateway) = open().await;
+    bank.execute("INSERT INTO orders SELECT n, 1, n, 'more' FROM generate_series(10, 509) n; ANALYZE orders").await;
+    let mut wire = session(&gateway, "bank").await;
+    let delete = |from: &str| {
+        let values = [Some(from)];
+        [frame::statement("DELETE FROM orders WHERE id > $1::int AND id < 410", &values), frame::sync()].concat()
+    };
+    let held = hold(&gateway, &mut wire, &delete("309")).await;
+    let told = context(&gateway.person("grace"), &held).await;
+    let [table] = of_kind(&told, "table")[..] else { panic!("{told:?}") };
+    assert_eq!((table["table"].as_str(), table["rows"].as_u64()), (Some("public.orders"), Some(503)));
+    let [plan] = of_kind(&told, "plan")[..] else { panic!("{told:?}") };
+    let estimate = plan["rows"].as_u64().expect("a number");
+    assert!((50..200).contains(&estimate), "the values count: {plan}");
+    let [first] = of_kind(&told, "first-time")[..] else { panic!("{told:?}") };
+    assert_eq!((&first["verb"], &first["resource"]), (&"sql.delete_unbounded".into(), &"public.orders".into()));
+    let shown = gateway.cli_as("grace", &["reviews", "show", &held.review]).await.ok().stdout;
+    for line in
+        ["  table     public.orders has about 503 rows\n", "says the server's planner\n", "never let do sql.delete"]
+    {
+        assert!(shown.contains(line), "no `{line}` in\n{shown}");
+    }
+    assert!(shown.contains("    DELETE FROM orders\n    WHERE id > $1::int\n      AND id < 410\n"), "{shown}");
+    assert_eq!(approved(&gateway, &mut wire, &held).await.ok().tags(), ["DELETE 100"]);
+    let held = hold(&gateway, &mut wire, &delete("308")).await;
+    let told = context(&gateway.person("grace"), &held).await;
+    assert_eq!(of_kind(&told, "first-time").len(), 0, "{told:?}");
+    // It is on the record, and so is what it took to find it out.
+    assert_eq!(gateway.site.log().of_kind("context").len(), 2);
+    let sessions = gateway.site.log().of_kind("session");
+    assert_eq!(sessions.iter().filter(|record| record.text("door") == "estimate").count(), 2);
+    gateway.site.verify(&[]).await.ok();
+}
+
+#[tokio::test]
+async fn what_was_found_out_is_there_after_a_restart() {
+    let (bank, gateway) = open().await;
+    bank.execute("ANALYZE orders").await;
+    let mut wire = session(&gateway, "bank").await;
+    let held = hold(&gateway, &mut wire, &frame::query("DELETE FROM orders WHERE id = 1")).await;
+    let before = context(&gateway.person("grace"), &held).await;
+    let site = gateway.stop().await;
+    // A store made anew learns it from the log.
+    for name in ["countersign.db", "countersign.db-wal", "countersign.db-shm"] {
+        let _there: Result<_, _> = std::fs::remove_file(site.path("data").join(name));
+    }
+    let gateway = site.serve().await;
+    assert_eq!(context(&gateway.person("grace"), &held).await, before);
+}
+
+#[tokio::test]
+async fn the_planner_is_not_asked_where_it_may_run_the_code_of_others() {
+    let (bank, gateway) = serve(Bank::open().await, |site| {
+        let gated = format!("{OPEN_HANDED}\n{GATED}");
+        site.with_only_rules(&gated)
+    })
+    .await;
+    bank.execute(
+        "CREATE TABLE indexed (id int); CREATE FUNCTION f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1'",
+    )
+    .await;
+    bank.execute("CREATE INDEX ON indexed (f(id))").await;
+    for (statement, words) in [
+        ("DELETE FROM orders WHERE id = f(1)", "without code of others"),
+        ("DELETE FROM orders WHERE id = 1; DELETE FROM orders WHERE id = 2", "for a single"),
+        ("DELETE FROM indexed WHERE id = 1", "code the planner may run"),
+        ("TRUNCATE orders", "for a single"),
+    ] {
+        let mut wire = session(&gateway, "bank").await;
+        let held = hold(&gateway, &mut wire, &frame::query(statement)).await;
+        let why = why_none(&gateway, &held).await;
+        assert!(why.contains(words), "{statement}: {why}");
+    }
+    assert!(!bank.was_explained(), "the planner was asked");
+}
+
+#[tokio::test]
+async fn a_session_of_its_own_kind_has_no_estimate() {
+    let (bank, gateway) = open().await;
+    bank.execute("CREATE SCHEMA other; CREATE TABLE other.orders (id int)").await;
+    let mut wire = session(&gateway, "bank").await;
+    wire.query("SET search_path = other, public").await.ok();
+    let held = hold(&gateway, &mut wire, &frame::query("DELETE FROM orders WHERE id = 1")).await;
+    let why = why_none(&gateway, &held).await;
+    assert!(why.contains("a `search_path` of its own"), "{why}");
+    let mut wire = session(&gateway, "bank").await;
+    wire.query("SET TimeZone = 'Europe/Berlin'").await.ok();
+    let held = hold(&gateway, &mut wire, &frame::query("DELETE FROM orders WHERE id = 1")).await;
+    let told = context(&gateway.person("grace"), &held).await;
+    assert_eq!(of_kind(&told, "plan").len(), 1, "{told:?}");
+}
+
+#[tokio::test]
+async fn who_may_not_explain_gets_no_estimate_for_its_reviewers() {
+    let (bank, gateway) = serve(Bank::open().await, |site| {
+        site.with_rules(r#"@id("no-plans") forbid (principal, action == Action::"sql.explain", resource);"#)
+    })
+    .await;
+    let mut wire = session(&gateway, "bank").await;
+    let held = hold(&gateway, &mut wire, &frame::query("DELETE FROM orders WHERE id = 1")).await;
+    let why = why_none(&gateway, &held).await;
+    assert!(why.contains("policy does not let its actor EXPLAIN it"), "{why}");
+    assert!(!bank.was_explained(), "the planner was asked");
+}
+
+const GATED: &str = r#"@id("gated") @review("owner") @quorum("1") @expires("1h")
+    forbid (principal, action in [Action::"write", Action::"destroy"], resource);"#;
