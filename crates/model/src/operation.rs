@@ -1,6 +1,7 @@
 //! What an action does: operations, each a verb on one resource with facts, in the categories that all protocols share.
 //! The table of verbs is the one place where an operation gets its name and its categories.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -272,7 +273,7 @@ impl fmt::Display for Resource {
 }
 
 /// Facts about one operation that policy may read. They never come from running the actor's text.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Facts {
     /// A WHERE clause is there.
     pub has_where: bool,
@@ -284,6 +285,10 @@ pub struct Facts {
     pub limit: Option<i64>,
     /// The planner's statistics for the table, in rows; absent when the catalog has none.
     pub estimated_rows: Option<i64>,
+    /// Columns of the table that are written, or read wherever the statement names them; absent where that is not known, and
+    /// where whole rows go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<BTreeSet<String>>,
 }
 
 /// One thing that an action does to one resource.

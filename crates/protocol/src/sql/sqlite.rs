@@ -186,7 +186,7 @@ impl Reading<'_> {
             return self.unknown();
         }
         let facts = self.query_facts(query, statement);
-        self.read_tables(statement, None, facts);
+        self.read_tables(statement, None, facts.clone());
         self.functions(statement);
         if self.meaning.operations.is_empty() {
             self.add(Verb::SqlSelect, Resource::target(), facts);
@@ -218,7 +218,7 @@ impl Reading<'_> {
         }));
         for name in names.into_values() {
             let classified = self.touches_classes(&name, statement);
-            let facts = Facts { classified, ..facts };
+            let facts = Facts { classified, ..facts.clone() };
             let verb = if classified && !facts.bounded { Verb::SqlSelectUnbounded } else { Verb::SqlSelect };
             let resource = self.resource(&name);
             self.add(verb, resource, facts);

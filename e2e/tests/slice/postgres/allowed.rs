@@ -5,7 +5,7 @@ use e2e::postgres::{Bank, Wire, frame};
 use e2e::shop::insert;
 use e2e::{Gateway, Site};
 
-use super::{approved, hold, open, serve, session};
+use super::{approved, hold, open, open_bare, serve, session};
 
 /// A bank whose production target has these keys as well.
 async fn open_with(keys: &str) -> (Bank, Gateway) {
@@ -16,6 +16,24 @@ fn with(site: Site, keys: &str) -> Site {
     let name = "name = \"bank\"\n";
     site.replace("countersign.toml", name, &format!("{name}{keys}\n"));
     site
+}
+
+#[tokio::test]
+async fn a_rule_may_let_an_actor_write_some_columns_and_no_others() {
+    let rules = r#"@id("reads") permit (principal, action in [Action::"connect", Action::"read"], resource);
+        @id("notes") permit (principal, action == Action::"sql.update", resource == Table::"bare/public.orders")
+            when { context has columns && ["note", "total"].containsAll(context.columns) };"#;
+    let (_bank, gateway) = open_bare(rules).await;
+    let mut wire = session(&gateway, "bare").await;
+    wire.query("UPDATE orders SET note = 'changed', total = 1 WHERE id = 1").await.ok();
+    for refused in [
+        "UPDATE orders SET note = 'x', customer = 2 WHERE id = 1",
+        "UPDATE orders SET (note, id) = ('x', 7) WHERE id = 1",
+        "UPDATE orders SET note = 'x' WHERE id > 0",
+    ] {
+        wire.query(refused).await.refused_with("ZC001");
+    }
+    assert_eq!(wire.query("SELECT note FROM orders WHERE id = 1").await.ok().texts(), ["changed"]);
 }
 
 #[tokio::test]

@@ -134,6 +134,8 @@ pub(super) struct Refs {
     pub(super) stars: Vec<String>,
     /// Nodes looked at.
     pub(super) cost: usize,
+    /// There are sub-selects, which were not looked into.
+    pub(super) has_inner: bool,
 }
 
 impl Refs {
@@ -183,6 +185,32 @@ impl Refs {
             })
     }
 
+    /// The columns of the member that are named, by the names that the table has for them. `None`: not all can be told.
+    pub(super) fn columns_of(&self, member: &Member<'_>, table: &Table) -> Option<BTreeSet<String>> {
+        let ours = |qualifier: &str| qualifier == member.alias || member.also.contains(&qualifier);
+        if self.all || self.stars.iter().any(|qualifier| ours(qualifier)) {
+            return Some(table.columns.iter().cloned().collect());
+        }
+        let column = |name: &str| -> Option<&String> {
+            let number = member.columns.iter().position(|alias| *alias == name);
+            let number = number.or_else(|| table.columns.iter().position(|column| column == name));
+            number.and_then(|number| table.columns.get(number))
+        };
+        let mut columns = BTreeSet::new();
+        for (qualifier, name) in &self.columns {
+            match (qualifier, column(name)) {
+                (Some(qualifier), _) if !ours(qualifier) => {}
+                (_, Some(column)) => drop(columns.insert(column.clone())),
+                (_, None) if SYSTEM_COLUMNS.contains(&name.as_str()) => {}
+                // A whole row, or a function of one.
+                (Some(_), None) => return None,
+                (None, None) if name == member.alias => return None,
+                (None, None) => {}
+            }
+        }
+        Some(columns)
+    }
+
     /// Whether a column is named that no member of the block has: one of a block around it.
     pub(super) fn reaches_out<'k>(&self, block: &Block<'_>, peek: impl Fn(&RangeVar) -> Option<&'k Table>) -> bool {
         let aliases: Vec<&str> = block.members.iter().map(|member| member.alias).collect();
@@ -225,7 +253,7 @@ pub(super) fn own_refs<'a>(select: &'a SelectStmt, block: &Block<'a>) -> Refs {
         refs.cost += 1;
         match node {
             Node::ColumnRef(column) => refs.add(column.fields().iter()),
-            Node::SelectStmt(_) => {}
+            Node::SelectStmt(_) => refs.has_inner = true,
             other => children(other, |child| list.push(child)),
         }
     }

@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use std::collections::BTreeSet;
+
 use model::{Bound, Facts, Resource, ResourceKind, Verb};
 use pg_raw_parse::Node;
 use pg_raw_parse::nodes::{
@@ -206,8 +208,17 @@ impl Reading<'_> {
             return;
         }
         let facts = Facts { has_where: !matches!(select.where_clause(), Node::None), limit, ..Facts::default() };
+        // What else may name a column of a member is not among what was looked at.
+        let is_whole = !refs.has_inner
+            && !block.equates
+            && block.others.iter().all(|(_, is_item)| !is_item)
+            && [select.distinct_clause(), select.window_clause(), select.values_lists()]
+                .iter()
+                .all(|list| list.is_empty());
+        let named = is_whole.then_some(&refs);
         let locks: Vec<&LockingClause> = select.locking_clause().iter().collect();
-        let reading = BlockReading { block: &block, condition: select.where_clause(), facts, short, shown: &shown };
+        let reading =
+            BlockReading { block: &block, condition: select.where_clause(), facts, short, shown: &shown, named };
         for member in &block.members {
             let locked = place.locked || locks.iter().any(|lock| locks_member(lock, member));
             self.member(member, &reading, locked, &scope);
@@ -277,7 +288,7 @@ impl Reading<'_> {
     fn member(&mut self, member: &Member<'_>, reading: &BlockReading<'_, '_>, locked: bool, scope: &Scope) {
         let Some(table) = self.in_scope(member.name, scope) else { return };
         let bounded = reading.short || self.is_bounded(member, reading, scope);
-        let facts = Facts { bounded, ..reading.facts };
+        let facts = Facts { bounded, ..reading.facts.clone() };
         match table {
             Named::Inner => {}
             Named::Unresolved(resource) => {
@@ -286,10 +297,11 @@ impl Reading<'_> {
             }
             Named::Table(table) => {
                 let classified = reading.shown.shows_class(member, &table);
-                let facts = Facts { classified, ..facts };
+                let columns = reading.named.and_then(|named| named.columns_of(member, &table));
+                let facts = Facts { classified, columns, ..facts };
                 let export = classified && !bounded;
                 if locked {
-                    self.touch_table(Verb::SqlSelectLocking, &table, facts);
+                    self.touch_table(Verb::SqlSelectLocking, &table, facts.clone());
                 }
                 if export || !locked {
                     let verb = if export { Verb::SqlSelectUnbounded } else { Verb::SqlSelect };
@@ -322,7 +334,8 @@ impl Reading<'_> {
     fn insert<'a>(&mut self, insert: &'a InsertStmt, scope: &Scope, work: &mut Vec<Work<'a>>) {
         let scope = self.with(insert.with_clause(), scope, work);
         self.rows.add_other("excluded");
-        self.written(Verb::SqlInsert, insert.relation(), Facts::default());
+        let columns = self.columns_set(insert.relation(), insert.cols().iter(), true);
+        self.written(Verb::SqlInsert, insert.relation(), Facts { columns, ..Facts::default() });
         work.push(Work::Node(insert.select_stmt(), scope.clone(), TOP));
         work.extend(insert.cols().iter().map(|node| Work::Node(node, scope.clone(), TOP)));
         if let Some(conflict) = insert.on_conflict_clause() {
@@ -332,7 +345,9 @@ impl Reading<'_> {
                     _ => true,
                 };
                 let verb = if from_values { Verb::SqlUpdate } else { Verb::SqlUpdateUnbounded };
-                self.written(verb, insert.relation(), Facts { bounded: from_values, ..Facts::default() });
+                let columns =
+                    self.columns_set(insert.relation(), conflict.target_list().iter().map(Node::ResTarget), false);
+                self.written(verb, insert.relation(), Facts { bounded: from_values, columns, ..Facts::default() });
             }
             children(Node::OnConflictClause(conflict), |child| work.push(Work::Node(child, scope.clone(), TOP)));
         }
@@ -348,7 +363,8 @@ impl Reading<'_> {
         let bounded = block.bounds(condition, &target, |name| self.peek(name, &scope));
         let facts = Facts { has_where: !matches!(condition, Node::None), bounded, ..Facts::default() };
         let verb = if bounded { Verb::SqlUpdate } else { Verb::SqlUpdateUnbounded };
-        self.written(verb, Some(relation), facts);
+        let columns = self.columns_set(Some(relation), update.target_list().iter().map(Node::ResTarget), false);
+        self.written(verb, Some(relation), Facts { columns, ..facts.clone() });
         if relation.relname() == Some("pg_settings") && matches!(relation.schemaname(), None | Some("pg_catalog")) {
             self.moves = true;
             self.on_target(Verb::SqlConfigure);
@@ -367,7 +383,7 @@ impl Reading<'_> {
         let bounded = block.bounds(condition, &target, |name| self.peek(name, &scope));
         let facts = Facts { has_where: !matches!(condition, Node::None), bounded, ..Facts::default() };
         let verb = if bounded { Verb::SqlDelete } else { Verb::SqlDeleteUnbounded };
-        self.written(verb, Some(relation), facts);
+        self.written(verb, Some(relation), facts.clone());
         let changed =
             Changed { block, target, condition, facts, values: Vec::new(), returning: delete.returning_clause() };
         self.changed(changed, &scope, work);
@@ -410,9 +426,10 @@ impl Reading<'_> {
         let reading = BlockReading {
             block: &block,
             condition,
-            facts: Facts { bounded: false, ..facts },
+            facts: Facts { bounded: false, ..facts.clone() },
             short: false,
             shown: &shown,
+            named: None,
         };
         for member in block.members.iter().filter(|member| !std::ptr::eq(member.name, target.name)) {
             self.member(member, &reading, false, scope);
@@ -427,6 +444,25 @@ impl Reading<'_> {
         work.extend(block.others.iter().map(|(node, _)| Work::Node(*node, scope.clone(), deeper)));
         work.extend(values.into_iter().chain(given).map(|node| Work::Node(node, scope.clone(), deeper)));
         work.push(Work::Node(condition, scope.clone(), deeper));
+    }
+
+    /// The columns that a change names; where it names none, all of the table, if that is known.
+    pub(super) fn columns_set<'a>(
+        &self,
+        table: Option<&RangeVar>,
+        targets: impl Iterator<Item = Node<'a>>,
+        or_all: bool,
+    ) -> Option<BTreeSet<String>> {
+        let named = targets.map(|target| match target {
+            Node::ResTarget(target) => target.name().map(str::to_owned),
+            other => other.as_str().map(str::to_owned),
+        });
+        let named: BTreeSet<String> = named.collect::<Option<_>>()?;
+        if !named.is_empty() || !or_all {
+            return Some(named);
+        }
+        let table = self.peek(table?, &Scope::default())?;
+        Some(table.columns.iter().cloned().collect())
     }
 
     fn written(&mut self, verb: Verb, name: Option<&RangeVar>, facts: Facts) {
@@ -548,6 +584,8 @@ struct BlockReading<'b, 'a> {
     /// A LIMIT bounds every member.
     short: bool,
     shown: &'b Refs,
+    /// Every column that the block names, if all of them are known.
+    named: Option<&'b Refs>,
 }
 
 /// A changing statement, taken apart.

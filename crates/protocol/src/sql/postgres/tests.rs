@@ -429,3 +429,45 @@ const COPYING_NOTHING: &[&str] = &[
     "TRUNCATE customers",
     "UPDATE staging SET name = email",
 ];
+
+#[test]
+fn the_columns_that_a_statement_names_are_told_or_nothing_is() {
+    let all = "id customer total note";
+    for (text, columns) in [
+        ("SELECT note FROM orders WHERE id = 1", Some("id note")),
+        ("SELECT o.note FROM orders o WHERE o.id = 1 ORDER BY total", Some("id note total")),
+        ("SELECT x FROM orders AS o (x, y) WHERE y = 1", Some("id customer")),
+        ("SELECT * FROM orders", Some(all)),
+        ("SELECT o.* FROM orders o", Some(all)),
+        ("SELECT count(*) FROM orders", Some("")),
+        ("SELECT sum(total) FILTER (WHERE note = 'x') FROM orders", Some("note total")),
+        ("SELECT sum(total) OVER (PARTITION BY customer ORDER BY id) FROM orders", Some("customer id total")),
+        ("SELECT total FROM orders GROUP BY total HAVING max(id) > 1", Some("id total")),
+        ("SELECT ctid FROM orders", Some("")),
+        ("SELECT o FROM orders o", None),
+        ("SELECT (o).note FROM orders o", None),
+        ("SELECT o.size FROM orders o", None),
+        ("SELECT DISTINCT note FROM orders", None),
+        ("SELECT 1 FROM orders JOIN customers USING (id)", None),
+        ("SELECT 1 FROM orders o WHERE EXISTS (SELECT 1 FROM customers c WHERE c.name = o.note)", None),
+        ("SELECT 1 FROM orders o, LATERAL (SELECT o.note) s", None),
+        ("SELECT sum(1) OVER w FROM orders WINDOW w AS (PARTITION BY note)", None),
+        ("INSERT INTO orders (id, note) VALUES (1, 'x')", Some("id note")),
+        ("INSERT INTO orders VALUES (1)", Some(all)),
+        ("INSERT INTO orders DEFAULT VALUES", Some(all)),
+        ("UPDATE orders SET note = 'x', total = 1 WHERE id = 1", Some("note total")),
+        ("UPDATE orders SET (note, total) = (SELECT 'x', 1) WHERE id = 1", Some("note total")),
+        ("COPY orders (id, note) FROM STDIN", Some("id note")),
+        ("COPY orders FROM STDIN", Some(all)),
+        ("DELETE FROM orders WHERE id = 1", None),
+        ("MERGE INTO orders USING customers c ON c.id = orders.id WHEN MATCHED THEN UPDATE SET note = 'x'", None),
+    ] {
+        let meaning = read(text).unwrap();
+        let on_orders = meaning.operations.iter().find(|operation| &*operation.resource.name == "orders").unwrap();
+        let expected = columns.map(|columns| columns.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>());
+        assert_eq!(on_orders.facts.columns, expected, "{text}");
+    }
+    let meaning = read("INSERT INTO orders (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET note = 'x'").unwrap();
+    let update = meaning.operations.iter().find(|operation| operation.verb == Verb::SqlUpdate).unwrap();
+    assert_eq!(update.facts.columns, Some(BTreeSet::from(["note".to_owned()])));
+}

@@ -142,7 +142,10 @@ impl Reading<'_> {
             self.on_target(Verb::SqlServerFile);
         }
         match copy.relation() {
-            Some(name) if copy.is_from => self.touch(Verb::SqlCopyIn, name, Facts::default()),
+            Some(name) if copy.is_from => {
+                let columns = self.columns_set(Some(name), copy.attlist().iter(), true);
+                self.touch(Verb::SqlCopyIn, name, Facts { columns, ..Facts::default() });
+            }
             Some(name) => {
                 let classified = matches!(self.table(name), Named::Table(table) if !table.classes.is_empty());
                 self.touch(Verb::SqlCopyOut, name, Facts { classified, ..Facts::default() });

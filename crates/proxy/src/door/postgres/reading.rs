@@ -198,7 +198,10 @@ impl Library {
 
     /// What a text means, or what must be asked to know it.
     fn classify_by_known(&mut self, text: &Arc<str>) -> Result<Result<Arc<Reading>, Questions>, Unread> {
-        match classify(text, self.catalog.known()) {
+        let classify = || classify(text, self.catalog.known());
+        // A long text takes long: other sessions of this thread go on elsewhere meanwhile.
+        let classified = if text.len() > LONG { tokio::task::block_in_place(classify) } else { classify() };
+        match classified {
             Err(unreadable) => Err(Unread::Told(told::unreadable(&unreadable))),
             Ok(Classified::Needs(questions)) => Ok(Err(questions)),
             Ok(Classified::Meaning(meaning)) => {
@@ -501,6 +504,8 @@ impl State {
 
 /// Rounds of questions about one text: each asks for what the answers before made plain.
 const ROUNDS: usize = 8;
+/// Bytes of a text that is read off the threads that sessions share.
+const LONG: usize = 64 << 10;
 /// Statements that one session remembers.
 const READ: usize = 256;
 /// Bytes of a text whose shape is remembered.
