@@ -28,6 +28,8 @@ pub enum Kind {
     Decision,
     /// A statement was cleared to be prepared: it did not run.
     Prepare,
+    /// An action was cleared to be run and undone, for those who review it.
+    DryRun,
     /// An action was cleared under an `allow`.
     Execute,
     /// An action was refused.
@@ -60,7 +62,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Started,
         Self::Session,
         Self::SessionEnded,
@@ -68,6 +70,7 @@ impl Kind {
         Self::Statement,
         Self::Decision,
         Self::Prepare,
+        Self::DryRun,
         Self::Execute,
         Self::Refused,
         Self::ReviewOpened,
@@ -95,6 +98,7 @@ impl Kind {
             Self::Statement => "statement",
             Self::Decision => "decision",
             Self::Prepare => "prepare",
+            Self::DryRun => "dry-run",
             Self::Execute => "execute",
             Self::Refused => "refused",
             Self::ReviewOpened => "review-opened",

@@ -230,6 +230,8 @@ fn shown(insight: &Insight) -> Value {
         Insight::Table { table, rows } => json!({"kind": "table", "table": Visible(table).to_string(), "rows": rows}),
         Insight::Plan { rows } => json!({"kind": "plan", "rows": rows}),
         Insight::NoPlan { why } => json!({"kind": "no-plan", "why": Visible(why).to_string()}),
+        Insight::DryRun { rows } => json!({"kind": "dry-run", "rows": rows}),
+        Insight::NoDryRun { why } => json!({"kind": "no-dry-run", "why": Visible(why).to_string()}),
         Insight::FirstTime { verb, resource, since } => json!({
             "kind": "first-time", "verb": verb, "resource": Visible(resource).to_string(), "since": since.to_string(),
         }),

@@ -104,6 +104,7 @@ struct RawTarget {
     hold_in_transaction: Option<postgres::InTransaction>,
     longest_hold_in_transaction: Option<String>,
     longest_idle: Option<String>,
+    dry_run: Option<String>,
 }
 
 /// Reads the file and everything it names.
@@ -150,6 +151,7 @@ fn gateway_itself() -> ConfiguredTarget {
         owner: Name::admins(),
         labels: Labels::from([("environment".to_owned(), "production".to_owned())]),
         classify: BTreeMap::new(),
+        dry_run: false,
         version: TargetVersion(sha256(&[])),
     };
     target.version = target.version_of("", "");
@@ -170,7 +172,9 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
         hold_in_transaction: raw.hold_in_transaction,
         longest_hold_in_transaction: raw.longest_hold_in_transaction,
         longest_idle: raw.longest_idle,
+        dry_run: raw.dry_run,
     };
+    let asks_dry_runs = allowed.dry_run.is_some();
     let wire = postgres::Wire {
         listen: raw.listen,
         password: raw.password,
@@ -201,7 +205,8 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
         }
     };
     let (name, owner, labels) = (raw.name, raw.owner, raw.labels);
-    let mut target = Target { name, kind, owner, labels, classify, version: TargetVersion(sha256(&[])) };
+    let dry_run = asks_dry_runs;
+    let mut target = Target { name, kind, owner, labels, classify, dry_run, version: TargetVersion(sha256(&[])) };
     target.version = target.version_of(&address, &role);
     Ok(ConfiguredTarget { target, place })
 }

@@ -14,17 +14,24 @@ pub struct Clearance {
     payload: Payload,
     run: Option<RunId>,
     seal: Seal,
+    /// Its bytes are for a transaction that is undone.
+    is_dry: bool,
 }
 
 impl Clearance {
     /// From a durable record.
     pub(crate) fn recorded(digest: Digest, payload: Payload, run: Option<RunId>, _proof: &Recorded) -> Self {
-        Self { digest, payload, run, seal: Seal::Open }
+        Self { digest, payload, run, seal: Seal::Open, is_dry: false }
+    }
+
+    /// From a durable record, for a dry run.
+    pub(crate) fn for_dry_run(digest: Digest, payload: Payload, _proof: &Recorded) -> Self {
+        Self { digest, payload, run: None, seal: Seal::Open, is_dry: true }
     }
 
     /// From a record that has its place: only for a proven plain read, whose answer stays sealed until it is written.
     pub(crate) fn staged(digest: Digest, payload: Payload, place: Staged) -> Self {
-        Self { digest, payload, run: None, seal: Seal::Until(place) }
+        Self { digest, payload, run: None, seal: Seal::Until(place), is_dry: false }
     }
 
     /// The digest of the action.
@@ -39,9 +46,18 @@ impl Clearance {
         self.run
     }
 
-    /// Spends the licence: the bytes to forward, and what seals the answer. For `proxy::upstream` alone.
+    /// Spends the licence: the bytes to forward, and what seals the answer. For `proxy::upstream` alone. Of one for a dry run
+    /// there are no bytes.
     pub fn spend(self) -> (Payload, Forwarded) {
-        (self.payload, Forwarded { seal: self.seal })
+        let payload = if self.is_dry { Payload(Vec::new()) } else { self.payload };
+        (payload, Forwarded { seal: self.seal })
+    }
+
+    /// Spends the licence for a dry run: the bytes to forward within a transaction that is undone. For `proxy::upstream`
+    /// alone. Of any other there are no bytes.
+    pub fn spend_dry(self) -> (Payload, Forwarded) {
+        let payload = if self.is_dry { self.payload } else { Payload(Vec::new()) };
+        (payload, Forwarded { seal: self.seal })
     }
 }
 

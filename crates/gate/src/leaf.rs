@@ -2,8 +2,8 @@
 
 use audit::{Entry, Kind, Leaf, RecordName, SaltSource, Unwritable};
 use model::{
-    Decision, Digest, Explained, Name, Outcome, PresenterId, PrincipalId, ReviewId, RunId, SessionId, Standing,
-    Statement, Target, Timestamp, Verb, Verdict,
+    Decision, Digest, Explained, Name, Outcome, PresenterId, PrincipalId, Purpose, ReviewId, RunId, SessionId,
+    Standing, Statement, Target, Timestamp, Verb, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -182,7 +182,8 @@ impl Journal {
     ) -> Result<Entry, Unwritable> {
         let Presented { parameters, state, .. } = presented;
         let action = json!({ "digest": digest.to_string(), "parameters": parameters, "state": state });
-        let entry = self.executed(Kind::Execute, of, now).commit("a", action, &mut self.salts).finish();
+        let kind = if presented.purpose == Purpose::DryRun { Kind::DryRun } else { Kind::Execute };
+        let entry = self.executed(kind, of, now).commit("a", action, &mut self.salts).finish();
         self.numbered(entry)
     }
 

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use audit::{Entry, RecordName, Recorded, Staged, Unwritable, Written};
 use model::{
-    Action, Bound, Decision, Digest, Operation, PresenterId, Requirement, Resource, ReviewId, Run, RunId, SessionState,
-    Standing, Target, Timestamp, Verb,
+    Action, Bound, Decision, Digest, Operation, PresenterId, Purpose, Requirement, Resource, ReviewId, Run, RunId,
+    SessionState, Standing, Target, Timestamp, Verb,
 };
 use policy::PolicySet;
 
@@ -250,7 +250,10 @@ impl Passage {
         let Some(state) = self.take_if_fresh(epoch) else { return };
         match state {
             State::Clearing(presented, digest, Need::Recorded) => {
-                let clearance = Clearance::recorded(digest, presented.payload, None, proof);
+                let clearance = match presented.purpose {
+                    Purpose::DryRun => Clearance::for_dry_run(digest, presented.payload, proof),
+                    Purpose::Run | Purpose::Prepare => Clearance::recorded(digest, presented.payload, None, proof),
+                };
                 self.steps.push_back(Step::Forward(clearance));
             }
             State::Asking(held, change) => self.persist((*change).clone(), State::Asking(held, change)),

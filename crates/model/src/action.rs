@@ -55,6 +55,8 @@ pub enum Purpose {
     Run,
     /// Keep it for later runs, each an action of its own. Names are looked up and no code runs.
     Prepare,
+    /// Run it where nothing of it stays, for those who review it to see how many rows it concerns.
+    DryRun,
 }
 
 /// One bound value.

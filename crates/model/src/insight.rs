@@ -26,6 +26,16 @@ pub enum Insight {
         /// Why.
         why: String,
     },
+    /// How many rows the statement changed in a dry run, which was undone.
+    DryRun {
+        /// As the server counted them.
+        rows: u64,
+    },
+    /// There was no dry run, or it did not come to its end.
+    NoDryRun {
+        /// Why.
+        why: String,
+    },
     /// The actor was never let do this here before.
     FirstTime {
         /// What it does.

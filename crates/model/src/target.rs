@@ -24,6 +24,9 @@ pub struct Target {
     pub labels: Labels,
     /// Data classes by column, as `schema.table.column` (`table.column` for SQLite).
     pub classify: BTreeMap<String, DataClass>,
+    /// Whether what is held may be run and undone, to count the rows that it concerns.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     /// Digest over address, upstream role, classification, owner and labels.
     pub version: TargetVersion,
 }
@@ -47,6 +50,9 @@ impl Target {
         form.count(self.classify.len());
         for (column, class) in &self.classify {
             form.text(column).text(class.as_str());
+        }
+        if self.dry_run {
+            form.text("dry-run");
         }
         TargetVersion(form.digest())
     }

@@ -243,6 +243,8 @@ fn insight_line(insight: &Value) -> String {
         Some("table") => format!("table     {} has about {} rows", at("table"), rows()),
         Some("plan") => format!("estimate  about {} rows, says the server's planner", rows()),
         Some("no-plan") => format!("estimate  none: {}", at("why")),
+        Some("dry-run") => format!("dry run   {} rows changed, and was undone", rows()),
+        Some("no-dry-run") => format!("dry run   none: {}", at("why")),
         Some("first-time") => {
             let what = format!("{} on {}", at("verb"), at("resource"));
             paint(&format!("first     never let do {what} before (known since {})", at("since")), YELLOW)

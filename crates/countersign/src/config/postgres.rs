@@ -78,6 +78,7 @@ pub(super) struct Allowed {
     pub(super) hold_in_transaction: Option<InTransaction>,
     pub(super) longest_hold_in_transaction: Option<String>,
     pub(super) longest_idle: Option<String>,
+    pub(super) dry_run: Option<String>,
 }
 
 /// Whether what needs people may wait for them inside a transaction.
@@ -103,13 +104,20 @@ impl Wire {
 
 impl Allowed {
     const fn is_set(&self) -> bool {
-        let Self { sessions, sessions_per_actor, hold_in_transaction, longest_hold_in_transaction, longest_idle } =
-            self;
+        let Self {
+            sessions,
+            sessions_per_actor,
+            hold_in_transaction,
+            longest_hold_in_transaction,
+            longest_idle,
+            dry_run,
+        } = self;
         sessions.is_some()
             || sessions_per_actor.is_some()
             || hold_in_transaction.is_some()
             || longest_hold_in_transaction.is_some()
             || longest_idle.is_some()
+            || dry_run.is_some()
     }
 
     fn limits(&self, longest_run: Option<&str>) -> anyhow::Result<Limits> {
@@ -134,7 +142,13 @@ impl Allowed {
                 bail!("`longest-hold-in-transaction` goes with `hold-in-transaction = \"hold\"`")
             }
         };
+        let dry_run = self.dry_run.as_deref().map(|text| {
+            let time = model::Duration::parse(text).map(|time| Duration::from_millis(time.as_millis()));
+            let time = time.filter(|time| (Duration::from_secs(1)..=LONGEST_DRY_RUN).contains(time));
+            time.context("`dry-run` is how long one may take, from `1s` to `60s`")
+        });
         Ok(Limits {
+            dry_run: dry_run.transpose()?,
             sessions,
             sessions_of_actor: of_actor,
             in_transaction,
@@ -148,6 +162,8 @@ impl Allowed {
     }
 }
 
+/// The longest that a dry run may take: it keeps locks.
+const LONGEST_DRY_RUN: Duration = Duration::from_secs(60);
 /// Sessions that a door can be made to have.
 const MOST_SESSIONS: usize = 20_000;
 /// How long a statement waits inside a transaction where that is allowed and no time is named.

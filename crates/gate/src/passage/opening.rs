@@ -35,9 +35,13 @@ impl Passage {
             (_, Some(Obstacle::Unsupported(what))) => {
                 self.refuse((&presented, &digest), Refusal::unsupported(what), &decision, now);
             }
+            (_, _) if presented.purpose == Purpose::DryRun && !self.bearing.target.dry_run => {
+                let refusal = Refusal::unsupported("a dry run, which the target does not ask for");
+                self.refuse((&presented, &digest), refusal, &decision, now);
+            }
             (Decision::Allow(_), _) => self.clear(presented, digest, (&decision, record), now),
-            // What is only prepared does not run: people are asked when it is to.
-            (Decision::Review(..), _) if presented.purpose == Purpose::Prepare => {
+            // What is only prepared does not run, and of a dry run nothing stays: people are asked when it is to.
+            (Decision::Review(..), _) if presented.purpose != Purpose::Run => {
                 self.clear(presented, digest, (&decision, record), now);
             }
             (Decision::Review(..), Some(Obstacle::CannotWait(wherein))) => {
@@ -77,6 +81,7 @@ impl Passage {
         let at = (statement, decision);
         let (entry, need) = match presented.purpose {
             Purpose::Prepare => (self.journal.prepare(&digest, at, now), Need::Staged),
+            Purpose::DryRun => (self.journal.execute_whole(&presented, &digest, at, now), Need::Recorded),
             Purpose::Run if plain => (self.journal.execute(&digest, at, now), Need::Staged),
             Purpose::Run => (self.journal.execute_whole(&presented, &digest, at, now), Need::Recorded),
         };

@@ -58,6 +58,8 @@ pub struct Limits {
     pub longest_run: Option<Duration>,
     /// How long a session may do nothing, if there is a limit.
     pub longest_idle: Option<Duration>,
+    /// How long a dry run may take, if what is held may be run and undone for its reviewers.
+    pub dry_run: Option<Duration>,
 }
 
 /// Whether what needs people may wait for them inside a transaction, which keeps its locks meanwhile.
@@ -78,6 +80,7 @@ impl Default for Limits {
             in_transaction: HoldInTransaction::Refuse,
             longest_run: None,
             longest_idle: None,
+            dry_run: None,
         }
     }
 }

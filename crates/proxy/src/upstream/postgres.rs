@@ -25,6 +25,7 @@ use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 pub use catalog::{Catalog, Origins, SETTINGS, Setting, with_classes};
+pub(crate) use cleared::Answered;
 pub(crate) use courtesy::Courtesy;
 use courtesy::Question;
 use dial::Stop;

@@ -134,5 +134,98 @@ async fn who_may_not_explain_gets_no_estimate_for_its_reviewers() {
     assert!(!bank.was_explained(), "the planner was asked");
 }
 
+/// The bank, whose production target asks for dry runs.
+async fn rehearsing() -> (Bank, Gateway) {
+    serve(Bank::open().await, |site| {
+        site.replace("countersign.toml", "name = \"bank\"\n", "name = \"bank\"\ndry-run = \"5s\"\n");
+        site
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_the_rows_and_leaves_nothing() {
+    let (bank, gateway) = rehearsing().await;
+    bank.execute("INSERT INTO orders SELECT n, 1, n, 'more' FROM generate_series(10, 509) n").await;
+    let before = bank.everything().await;
+    let mut wire = session(&gateway, "bank").await;
+    let values = [Some("more")];
+    let update = frame::statement("UPDATE orders SET total = 0 WHERE note = $1 AND id < 110 RETURNING id", &values);
+    for (frames, rows) in [
+        ([update, frame::sync()].concat(), 100),
+        (frame::query("DELETE FROM orders WHERE id > 409"), 100),
+        (frame::query("DELETE FROM orders WHERE id = 7"), 0),
+    ] {
+        let held = hold(&gateway, &mut wire, &frames).await;
+        let told = context(&gateway.person("grace"), &held).await;
+        let [dry] = of_kind(&told, "dry-run")[..] else { panic!("{told:?}") };
+        assert_eq!(dry["rows"], rows, "{told:?}");
+        let shown = gateway.cli_as("grace", &["reviews", "show", &held.review]).await.ok().stdout;
+        assert!(shown.contains(&format!("dry run   {rows} rows changed, and was undone\n")), "{shown}");
+        assert_eq!(bank.everything().await, before, "something of it stayed");
+        gateway.person("grace").reject(&held).await.ok();
+        wire.answer().await.refused_with("ZC002");
+    }
+    assert_eq!(gateway.site.log().of_kind("dry-run").len(), 3);
+    assert!(gateway.site.log().of_kind("execute").iter().all(|record| record.text("run").is_empty()));
+    gateway.site.verify(&[]).await.ok();
+}
+
+#[tokio::test]
+async fn nothing_is_run_dry_whose_effects_could_outlive_that() {
+    let (bank, gateway) = rehearsing().await;
+    bank.execute(
+        "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int REFERENCES parent ON DELETE CASCADE);
+         CREATE TABLE ruled (id int); CREATE RULE r AS ON DELETE TO ruled DO ALSO NOTIFY x;
+         CREATE TABLE parts (id int) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF parts DEFAULT;
+         CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_notify(''x'', ''y''); RETURN OLD; END';
+         CREATE TRIGGER t AFTER DELETE ON part FOR EACH ROW EXECUTE FUNCTION shout();
+         INSERT INTO parent VALUES (1); INSERT INTO child VALUES (1); INSERT INTO parts VALUES (1)",
+    )
+    .await;
+    for (statement, words) in [
+        ("DELETE FROM parent WHERE id = 1", "foreign key"),
+        ("DELETE FROM parts WHERE id = 1", "trigger t"),
+        ("INSERT INTO orders VALUES (77, 1, 1)", "only for an UPDATE or DELETE"),
+        ("UPDATE orders SET note = DEFAULT WHERE id = 1", "without DEFAULT"),
+        ("DELETE FROM ruled WHERE id = 1", "without code of others"),
+        ("DELETE FROM orders WHERE id = 1; SELECT 1", "for a single"),
+        ("TRUNCATE orders", "for a single"),
+    ] {
+        let mut wire = session(&gateway, "bank").await;
+        let frames = frame::query(statement);
+        wire.send(&frames).await;
+        let message = wire.receive().await.expect("an answer");
+        if message.kind != b'N' {
+            // Denied: nobody is asked, and nothing is run dry.
+            continue;
+        }
+        let words_told = String::from_utf8_lossy(&message.body).replace('\0', " ");
+        let held = gateway.held_in(&words_told).await;
+        let told = context(&gateway.person("grace"), &held).await;
+        let none = of_kind(&told, "no-dry-run");
+        assert!(
+            none.len() == 1 && none[0]["why"].as_str().is_some_and(|why| why.contains(words)),
+            "{statement}: {told:?}"
+        );
+    }
+    assert!(gateway.site.log().of_kind("dry-run").is_empty());
+    assert_eq!(bank.number("SELECT count(*) FROM child").await, 1);
+}
+
+#[tokio::test]
+async fn a_dry_run_that_would_wait_for_a_lock_is_given_up() {
+    let (bank, gateway) = rehearsing().await;
+    let mut other = bank.direct().await;
+    other.query("BEGIN; UPDATE orders SET note = 'locked' WHERE id = 1").await.ok();
+    let mut wire = session(&gateway, "bank").await;
+    let held = hold(&gateway, &mut wire, &frame::query("DELETE FROM orders WHERE id = 1")).await;
+    let told = context(&gateway.person("grace"), &held).await;
+    let [none] = of_kind(&told, "no-dry-run")[..] else { panic!("{told:?}") };
+    assert!(none["why"].as_str().is_some_and(|why| why.contains("55P03")), "{none}");
+    other.query("ROLLBACK").await.ok();
+    assert_eq!(approved(&gateway, &mut wire, &held).await.ok().tags(), ["DELETE 1"]);
+}
+
 const GATED: &str = r#"@id("gated") @review("owner") @quorum("1") @expires("1h")
     forbid (principal, action in [Action::"write", Action::"destroy"], resource);"#;

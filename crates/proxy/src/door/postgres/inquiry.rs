@@ -1,14 +1,16 @@
 //! What reviewers are told beside a held action: how large its tables are, how many rows it concerns by the planner's
 //! estimate, and what its actor never did before. The planner is asked on a connection of its own, which cannot write, by an
 //! EXPLAIN that policy decides for the same actor. It is asked only where planning runs nothing but the server's own code.
+//! Where the target asks for it, an UPDATE or DELETE is run and undone, if nothing of it can outlive that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use enforcement::Settlement;
-use gate::{Obstacle, Payload, Presented, RunEnd, Way};
+use enforcement::{Session, Settlement};
+use gate::{Clearance, Obstacle, Payload, Presented, RunEnd, Sealed, Way};
 use model::{
     Insight, Operation, Parameter, Purpose, ResourceKind, ReviewId, Run, SessionState, Standing, Target, Verb,
 };
@@ -19,6 +21,7 @@ use serde_json::Value;
 
 use super::PostgresDoor;
 use super::reading::{Library, Reading, State, Unread};
+use crate::upstream::postgres::{Answered, Connection};
 
 /// What is asked about one held action.
 pub(super) struct Inquiry {
@@ -66,10 +69,16 @@ impl Inquiry {
         let tables = self.reading.sizes.iter();
         let mut insights: Vec<Insight> =
             tables.map(|(table, rows)| Insight::Table { table: table.clone(), rows: *rows }).collect();
-        insights.push(match self.plan_in_time().await {
+        insights.push(match self.in_time(LIMIT, self.plan()).await {
             Ok(rows) => Insight::Plan { rows },
             Err(why) => Insight::NoPlan { why },
         });
+        if let Some(limit) = self.door.0.limits.dry_run {
+            insights.push(match self.in_time(limit + LIMIT, self.dry_run(limit)).await {
+                Ok(rows) => Insight::DryRun { rows },
+                Err(why) => Insight::NoDryRun { why },
+            });
+        }
         let whose = (self.standing.actor.principal.id, &self.target.name);
         match node.first_times(whose, &self.reading.statement.operations).await {
             Ok(first) => insights.extend(first),
@@ -80,13 +89,14 @@ impl Inquiry {
         }
     }
 
-    async fn plan_in_time(&self) -> Result<u64, String> {
+    /// Asks the server, where that runs nothing but its own code, and not for long.
+    async fn in_time(&self, limit: Duration, asking: impl Future<Output = Result<u64, String>>) -> Result<u64, String> {
         self.may_be_planned()?;
         let Ok(_one) = self.door.0.estimates.try_acquire() else {
-            return Err("too many estimates are asked for at a time".to_owned());
+            return Err("too much is asked for reviewers at a time".to_owned());
         };
-        let late = || format!("the server did not answer within {} s", LIMIT.as_secs());
-        tokio::time::timeout(LIMIT, self.plan()).await.unwrap_or_else(|_| Err(late()))
+        let late = || format!("the server did not answer within {} s", limit.as_secs());
+        tokio::time::timeout(limit, asking).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Whether planning it runs nothing but the server's own code.
@@ -105,79 +115,101 @@ impl Inquiry {
         Ok(())
     }
 
-    /// Asks the planner.
-    async fn plan(&self) -> Result<u64, String> {
-        let failed = |error: &dyn std::fmt::Display| format!("the server could not be asked: {error}");
+    /// A session of the actor's on a connection of its own, under these start parameters, in the state in which the action
+    /// would run.
+    async fn open(&self, door: &'static str, settings: &[(&str, String)]) -> Result<Opened, String> {
         let node = &self.door.0.enforcement;
-        let way = Way { door: "estimate", address: None };
-        let session = node.open_session(&self.standing, &self.target, way).await;
-        let mut session = session.map_err(|refusal| refusal.message)?;
-        let mut connection = self.door.0.upstream.connect(&self.settings()).await.map_err(|error| failed(&error))?;
-        let state = State::default().now(&mut connection, (self.database(), session.id())).await;
-        let state = state.map_err(|_| failed(&"its settings"))?;
+        let session = node.open_session(&self.standing, &self.target, Way { door, address: None }).await;
+        let session = session.map_err(|refusal| refusal.message)?;
+        let connection = self.door.0.upstream.connect(&self.settings(settings)).await;
+        let mut connection = connection.map_err(|error| not_asked(&error))?;
+        let state = State::default().now(&mut connection, (&self.door.0.upstream.database, session.id())).await;
+        let state = state.map_err(|_| not_asked(&"its settings"))?;
         self.check_same(&state)?;
-        let text: Arc<str> = format!("EXPLAIN (FORMAT JSON) {}", self.text).into();
-        let hides = !session.hidden_classes().is_empty();
-        let mut library = Library::default();
-        let reading =
-            library.read(&mut connection, &self.target, (&text, hides)).await.map_err(|unread| match unread {
-                Unread::Told(report) => report.message,
-                Unread::Failed(error) => failed(&error),
-            })?;
-        let presented = Presented {
+        Ok(Opened { session, connection, state })
+    }
+
+    /// What a text means there.
+    async fn read(&self, opened: &mut Opened, text: &Arc<str>) -> Result<Arc<Reading>, String> {
+        let hides = !opened.session.hidden_classes().is_empty();
+        let read = Library::default().read(&mut opened.connection, &self.target, (text, hides)).await;
+        read.map_err(|unread| match unread {
+            Unread::Told(report) => report.message,
+            Unread::Failed(error) => not_asked(&error),
+        })
+    }
+
+    /// The action for the gate. Nobody is asked about it.
+    fn presented(&self, reading: &Reading, state: Arc<SessionState>, purpose: Purpose) -> Result<Presented, String> {
+        Ok(Presented {
             statement: Arc::clone(&reading.statement),
             statement_digest: reading.digest,
             parameters: self.parameters.to_vec(),
             state,
-            purpose: Purpose::Run,
-            obstacle: Some(Obstacle::CannotWait("for an estimate")),
-            reveal: Default::default(),
-            reason: format!("an estimate for review {}", self.review),
-            payload: Payload(self.bytes(&text).map_err(|error| failed(&error))?),
-        };
-        let rows = match session.present(presented).await {
-            Settlement::Forward(clearance) => {
-                let run = clearance.run();
-                let answered = connection.answer(clearance).await.map_err(|error| failed(&error))?;
-                let answered = session.open(answered).await.map_err(|refusal| refusal.message)?;
-                let end = RunEnd {
-                    run: if answered.refused.is_none() { Run::Succeeded } else { Run::Failed },
-                    rows: 0,
-                    masked: BTreeMap::new(),
-                    detail: answered.refused.clone().unwrap_or_default(),
-                };
-                session.ended(run, reading.is_plain, &end).await.map_err(|refusal| refusal.message)?;
-                match answered.refused {
-                    Some(code) => Err(format!("the server refused to plan it ({code})")),
-                    None => estimate(answered.rows.first().and_then(|row| row.first()?.as_deref())),
-                }
-            }
-            Settlement::Refused(refusal) => {
-                Err(format!("policy does not let its actor EXPLAIN it: {}", refusal.message))
-            }
-            Settlement::Held(_) => Err("it cannot wait for a review".to_owned()),
-        };
-        connection.close().await;
-        rows
+            purpose,
+            obstacle: (purpose == Purpose::Run).then_some(Obstacle::CannotWait("for an estimate")),
+            reveal: BTreeSet::new(),
+            reason: format!("what reviewers of {} are told", self.review),
+            payload: Payload(self.bytes(&reading.statement.text).map_err(|error| not_asked(&error))?),
+        })
     }
 
-    fn database(&self) -> &str {
-        &self.door.0.upstream.database
+    /// Asks the planner.
+    async fn plan(&self) -> Result<u64, String> {
+        let settings = [("default_transaction_read_only", "on".to_owned()), ("statement_timeout", "2000".to_owned())];
+        let mut opened = self.open("estimate", &settings).await?;
+        let text: Arc<str> = format!("EXPLAIN (FORMAT JSON) {}", self.text).into();
+        let reading = self.read(&mut opened, &text).await?;
+        let presented = self.presented(&reading, Arc::clone(&opened.state), Purpose::Run)?;
+        let clearance = cleared(opened.session.present(presented).await)?;
+        let answered = opened.connection.answer(clearance).await.map_err(|error| not_asked(&error))?;
+        let answered = opened.end(answered, reading.is_plain).await?;
+        estimate(answered.rows.first().and_then(|row| row.first()?.as_deref()))
     }
 
-    /// Start parameters of a connection that cannot write and does not wait long, with what its client may have chosen of the
-    /// state.
-    fn settings(&self) -> BTreeMap<String, String> {
-        let own = [
-            ("application_name", "countersign: an estimate for a review"),
-            ("default_transaction_read_only", "on"),
-            ("lock_timeout", "500"),
-            ("statement_timeout", "2000"),
-        ];
-        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    /// Runs it and undoes it.
+    async fn dry_run(&self, limit: Duration) -> Result<u64, String> {
+        let changes = |operation: &&Operation| CHANGED.contains(&operation.verb);
+        let operations = &self.reading.statement.operations;
+        let only_reads = |operation: &Operation| PLANNED[..2].contains(&operation.verb);
+        if !operations.iter().any(|operation| changes(&operation))
+            || !operations.iter().all(|operation| changes(&operation) || only_reads(operation))
+            || self.text.to_ascii_lowercase().contains("default")
+        {
+            return Err("only for an UPDATE or DELETE, without DEFAULT".to_owned());
+        }
+        let settings = [("statement_timeout", limit.as_millis().to_string())];
+        let mut opened = self.open("dry-run", &settings).await?;
+        let text: Arc<str> = self.text.as_str().into();
+        let reading = self.read(&mut opened, &text).await?;
+        if reading.statement != self.reading.statement || !reading.copied.is_empty() {
+            return Err(
+                "its names mean something else on another connection, or it may copy what its actor may not see"
+                    .to_owned(),
+            );
+        }
+        let tables: Vec<(String, String)> = operations
+            .iter()
+            .filter(changes)
+            .map(|operation| (operation.resource.schema.to_string(), operation.resource.name.to_string()))
+            .collect();
+        if let Some(by) = opened.connection.passes_on(&tables).await.map_err(|error| not_asked(&error))? {
+            return Err(format!("it reaches further than the rows of its tables: {by}"));
+        }
+        let presented = self.presented(&reading, Arc::clone(&opened.state), Purpose::DryRun)?;
+        let clearance = cleared(opened.session.present(presented).await)?;
+        let answered = opened.connection.answer_dry(clearance).await.map_err(|error| not_asked(&error))?;
+        Ok(opened.end(answered, false).await?.count)
+    }
+
+    /// Start parameters of a connection that waits for no locks, with what its client may have chosen of the state.
+    fn settings(&self, more: &[(&str, String)]) -> BTreeMap<String, String> {
+        let own = [("application_name", "countersign, for reviewers"), ("lock_timeout", "500")];
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter();
+        let more = more.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         let chosen = ["DateStyle", "IntervalStyle", "TimeZone", "extra_float_digits"].into_iter();
         let chosen = chosen.filter_map(|name| Some((name.to_owned(), self.state.0.get(name)?.clone())));
-        own.into_iter().chain(chosen).collect()
+        own.chain(more).chain(chosen).collect()
     }
 
     /// Names and values must mean the same there.
@@ -214,6 +246,41 @@ impl Inquiry {
     }
 }
 
+/// A session of the actor's that only the gateway has to do with.
+struct Opened {
+    session: Session,
+    connection: Connection,
+    state: Arc<SessionState>,
+}
+
+impl Opened {
+    /// What was answered, once how it ended is on its way to the record.
+    async fn end(mut self, answered: Sealed<Answered>, is_plain: bool) -> Result<Answered, String> {
+        let answered = self.session.open(answered).await.map_err(|refusal| refusal.message)?;
+        let detail = answered.refused.clone().unwrap_or_default();
+        let run = if answered.refused.is_none() { Run::Succeeded } else { Run::Failed };
+        let end = RunEnd { run, rows: 0, masked: BTreeMap::new(), detail };
+        self.session.ended(None, is_plain, &end).await.map_err(|refusal| refusal.message)?;
+        self.connection.close().await;
+        match &answered.refused {
+            Some(code) => Err(format!("the server refused it ({code})")),
+            None => Ok(answered),
+        }
+    }
+}
+
+fn cleared(settlement: Settlement) -> Result<Clearance, String> {
+    match settlement {
+        Settlement::Forward(clearance) => Ok(clearance),
+        Settlement::Refused(refusal) => Err(format!("policy does not let its actor do that: {}", refusal.message)),
+        Settlement::Held(_) => Err("it cannot wait for a review".to_owned()),
+    }
+}
+
+fn not_asked(error: &dyn Display) -> String {
+    format!("the server could not be asked: {error}")
+}
+
 /// How many rows a plan concerns: those that its topmost node gives, or takes, where it writes.
 fn estimate(plan: Option<&str>) -> Result<u64, String> {
     let odd = || "the server's plan could not be read".to_owned();
@@ -243,6 +310,8 @@ const PLANNED: [Verb; 9] = [
     Verb::SqlDeleteUnbounded,
     Verb::SqlMerge,
 ];
+/// What a dry run may change.
+const CHANGED: [Verb; 4] = [Verb::SqlUpdate, Verb::SqlUpdateUnbounded, Verb::SqlDelete, Verb::SqlDeleteUnbounded];
 /// The longest that an estimate may take.
 const LIMIT: Duration = Duration::from_secs(5);
 

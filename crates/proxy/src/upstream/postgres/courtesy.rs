@@ -26,6 +26,10 @@ pub(crate) enum Courtesy<'a> {
     Terminate,
     /// The rows of a COPY will not come.
     CopyFail,
+    /// A transaction begins, of which nothing will stay.
+    Begin,
+    /// It is undone.
+    Rollback,
     /// What no parser takes: the transaction, or the pipeline, fails.
     Fail,
     /// Where the columns of a portal come from.
@@ -65,6 +69,9 @@ pub(crate) enum Question {
     Prepared,
     /// Cursors of the session by name: name, text.
     Cursors,
+    /// By what a change of these tables, or of tables that inherit from them, reaches further than their rows: triggers and
+    /// rules, foreign keys that pass changes on, defaults that run code of others. `passes-on`, what, name.
+    PassesOn,
     /// Those of the operators and of the types named that stand in the search path outside `pg_catalog`: `operator` or
     /// `type`, name.
     Shadows,
@@ -82,6 +89,7 @@ impl Question {
             Self::Functions => FUNCTIONS,
             Self::Prepared => PREPARED,
             Self::Cursors => CURSORS,
+            Self::PassesOn => PASSES_ON,
             Self::Shadows => SHADOWS,
         }
     }
@@ -98,6 +106,7 @@ impl Question {
             Self::Functions => "functions",
             Self::Prepared => "prepared",
             Self::Cursors => "cursors",
+            Self::PassesOn => "passes on",
             Self::Shadows => "shadows",
         };
         format!("{NAME} {word}")
@@ -122,6 +131,8 @@ impl Connection {
             Courtesy::Flush => frontend::flush(output),
             Courtesy::Terminate => frontend::terminate(output),
             Courtesy::CopyFail => frontend::copy_fail("the client of the gateway left", output)?,
+            Courtesy::Begin => frontend::query("BEGIN", output)?,
+            Courtesy::Rollback => frontend::query("ROLLBACK", output)?,
             Courtesy::Fail => frontend::parse(NAME, "countersign refuses", [], output)?,
             Courtesy::DescribePortal(name) => frontend::describe(b'P', name, output)?,
             Courtesy::Housekeeping(Housekeeping::Describe(named)) => {
@@ -388,6 +399,34 @@ SELECT x.* FROM family AS n CROSS JOIN LATERAL (
     SELECT 'code', n.place, 'policy', pg_catalog.concat_ws(' ', p.oid, p.xmin), NULL, NULL, NULL, NULL, NULL, NULL
     FROM pg_catalog.pg_policy AS p
     WHERE p.polrelid OPERATOR(pg_catalog.=) n.one) AS x";
+
+const PASSES_ON: &str = "
+WITH RECURSIVE reached(one) AS (
+    SELECT pg_catalog.to_regclass(pg_catalog.format('%I.%I', t.schema, t.name))::pg_catalog.oid
+    FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS t(schema, name)
+    UNION
+    SELECT i.inhrelid FROM reached AS r
+    JOIN pg_catalog.pg_inherits AS i ON i.inhparent OPERATOR(pg_catalog.=) r.one)
+SELECT 'trigger', t.tgname::pg_catalog.text FROM pg_catalog.pg_trigger AS t
+WHERE t.tgrelid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT r.one FROM reached AS r)) AND NOT t.tgisinternal
+UNION ALL
+SELECT 'rule', w.rulename::pg_catalog.text FROM pg_catalog.pg_rewrite AS w
+WHERE w.ev_class OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT r.one FROM reached AS r))
+UNION ALL
+SELECT 'foreign key', k.conname::pg_catalog.text FROM pg_catalog.pg_constraint AS k
+WHERE k.confrelid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT r.one FROM reached AS r))
+  AND (k.confdeltype OPERATOR(pg_catalog.=) ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[])
+       OR k.confupdtype OPERATOR(pg_catalog.=) ANY (ARRAY['c', 'n', 'd']::pg_catalog.\"char\"[]))
+UNION ALL
+SELECT 'default', pg_catalog.format('%s', a.adnum) FROM pg_catalog.pg_attrdef AS a
+JOIN pg_catalog.pg_depend AS d ON d.objid OPERATOR(pg_catalog.=) a.oid
+    AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid
+WHERE a.adrelid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT r.one FROM reached AS r))
+  AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
+UNION ALL
+SELECT 'relation', c.relname::pg_catalog.text FROM pg_catalog.pg_class AS c
+WHERE c.oid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT r.one FROM reached AS r))
+  AND c.relkind OPERATOR(pg_catalog.<>) ALL (ARRAY['r', 'p']::pg_catalog.\"char\"[])";
 
 const FUNCTIONS: &str = "
 SELECT p.proname,
