@@ -79,16 +79,25 @@ fn next(text: &str) -> (Kind, usize) {
             Some(quote) => (Kind::Literal, up_to(quote, quote.len())),
             None => (Kind::Other, 1),
         },
-        '0'..='9' => (Kind::Literal, while_of(|letter| letter.is_alphanumeric() || matches!(letter, '.' | '_'))),
-        letter if letter.is_whitespace() => (Kind::Space, while_of(char::is_whitespace)),
-        letter if letter.is_alphabetic() || letter == '_' => {
-            let length = while_of(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '$'));
+        '0'..='9' => (Kind::Literal, while_of(|letter| is_of_word(letter) || letter == '.')),
+        letter if is_space(letter) => (Kind::Space, while_of(is_space)),
+        letter if letter.is_ascii_alphabetic() || letter == '_' || !letter.is_ascii() => {
+            let length = while_of(|letter| is_of_word(letter) || letter == '$');
             let word = text.get(..length).unwrap_or_default();
             let is_keyword = KEYWORDS.iter().chain(CLAUSES).any(|keyword| keyword.eq_ignore_ascii_case(word));
             (if is_keyword { Kind::Keyword } else { Kind::Other }, length)
         }
         letter => (Kind::Other, letter.len_utf8()),
     }
+}
+
+/// What PostgreSQL takes for a part of a name: everything beyond ASCII, too.
+fn is_of_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_' || !letter.is_ascii()
+}
+
+fn is_space(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
 }
 
 /// The length of a comment, which may hold others.
@@ -113,13 +122,13 @@ fn comment(text: &str) -> usize {
 fn dollar_quote(text: &str) -> Option<&str> {
     let end = text.get(1..)?.find('$')? + 1;
     let tag = text.get(1..end)?;
-    let is_tag = tag.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+    let is_tag = tag.chars().all(is_of_word);
     (is_tag && !tag.starts_with(|letter: char| letter.is_ascii_digit())).then(|| text.get(..=end))?
 }
 
 /// Whether a line begins with what comes behind `before`, and whether that stands deeper than the clause it belongs to.
 fn begins_line(text: &str, before: &str) -> Option<bool> {
-    let end = text.find(|letter: char| !letter.is_alphabetic()).unwrap_or(text.len());
+    let end = text.find(|letter: char| !is_of_word(letter)).unwrap_or(text.len());
     let is_one_of = |word: &str, words: &[&str]| words.iter().any(|one| one.eq_ignore_ascii_case(word));
     let word = text.get(..end).filter(|word| is_one_of(word, CLAUSES) && !is_one_of(before, LEADING))?;
     Some(is_one_of(word, &["AND", "OR", "WHEN"]))
@@ -287,12 +296,15 @@ mod tests {
         );
         assert_eq!(kinds("$a$ where $a$ $1 $$x$$")[0], of(Kind::Literal, "$a$ where $a$"));
         assert_eq!(layout("SELECT E'\\' FROM '").len(), 1);
+        let literal = "$€$ and id = 1 $€$";
+        assert!(kinds(&format!("x = {literal} or true")).contains(&of(Kind::Literal, literal)));
+        assert!(!kinds("SELECT 1 AS o€$x$ WHERE $x$").contains(&of(Kind::Literal, "$x$ WHERE $x$")));
     }
 
     proptest! {
         #[test]
-        fn nothing_but_white_space_changes(text in "[a-zA-Z0-9 '\"$/*()\\-\\n;,öSELCTFROMWH]{0,80}") {
-            let bare = |text: &str| text.split_whitespace().collect::<String>();
+        fn nothing_but_white_space_changes(text in "[a-zA-Z0-9 '\"$/*()\\-\\n;,ö€SELCTFROMWH]{0,80}") {
+            let bare = |text: &str| text.split(is_space).collect::<String>();
             prop_assert_eq!(bare(&shown(&text)), bare(&text));
         }
     }

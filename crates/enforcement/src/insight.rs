@@ -20,8 +20,7 @@ impl Enforcement {
         let tokens = [("review", review.to_string())];
         let now = self.now();
         self.change(&mut stripe, change, |journal, change| {
-            let change = serde_json::to_value(change).unwrap_or_default();
-            journal.note(Kind::Context, &tokens, &[("change", change)], now)
+            journal.note(Kind::Context, &tokens, &[("change", serde_json::json!(change))], now)
         })
         .await?;
         self.tell("review-informed", review, Moved::Perhaps);
@@ -37,7 +36,8 @@ impl Enforcement {
         whose: (PrincipalId, &Name),
         operations: &[Operation],
     ) -> Result<Vec<Insight>, SettleError> {
-        Ok(self.0.store.first_times(whose, operations).await?)
+        let kept: Vec<Operation> = operations.iter().filter(|operation| is_kept(operation)).cloned().collect();
+        Ok(self.0.store.first_times(whose, &kept).await?)
     }
 }
 
@@ -48,7 +48,9 @@ pub(crate) struct Habits(std::collections::HashSet<Digest>);
 impl Session {
     /// An action was let do what it does: that is kept for reviewers of later ones. Plain reads are not.
     pub(crate) fn note_habits(&mut self, statement: &Statement, digest: Digest) {
-        if statement.operations.iter().all(|operation| operation.verb.is_plain_read()) {
+        let operations: Vec<Operation> =
+            statement.operations.iter().filter(|operation| is_kept(operation)).cloned().collect();
+        if operations.is_empty() || self.is_for_reviewers {
             return;
         }
         if self.habits.0.len() >= KEPT {
@@ -57,7 +59,7 @@ impl Session {
         if !self.habits.0.insert(digest) {
             return;
         }
-        let (node, operations) = (self.enforcement.clone(), statement.operations.clone());
+        let node = self.enforcement.clone();
         let (actor, target, now) = (self.standing().actor.principal.id, self.target.clone(), node.now());
         // Nobody waits for it: what is lost is told as a first time once more.
         let keeper = node.clone();
@@ -67,6 +69,11 @@ impl Session {
             }
         });
     }
+}
+
+/// Plain reads are too many to be kept.
+fn is_kept(operation: &Operation) -> bool {
+    !operation.verb.is_plain_read()
 }
 
 /// Statements of one session that are remembered.

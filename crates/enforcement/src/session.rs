@@ -37,6 +37,8 @@ pub struct Session {
     /// What was presented last, until it is cleared.
     presented: Option<(Arc<Statement>, Digest)>,
     pub(crate) habits: Habits,
+    /// It is the gateway's own asking for reviewers: none of it is its actor's habit.
+    pub(crate) is_for_reviewers: bool,
 }
 
 #[derive(Debug, Default)]
@@ -121,6 +123,7 @@ impl Enforcement {
             hidden: None,
             presented: None,
             habits: Habits::default(),
+            is_for_reviewers: way.is_for_reviewers(),
         })
     }
 }

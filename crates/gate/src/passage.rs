@@ -55,6 +55,19 @@ pub struct Way {
     pub address: Option<SocketAddr>,
 }
 
+impl Way {
+    /// The gateway itself asks the planner for those who review an action of the actor's.
+    pub const ESTIMATE: Self = Self { door: "estimate", address: None };
+    /// The gateway itself runs an action of the actor's dry for those who review it.
+    pub const DRY_RUN: Self = Self { door: "dry-run", address: None };
+
+    /// Whether it is the gateway itself that comes in, for reviewers.
+    #[must_use]
+    pub fn is_for_reviewers(&self) -> bool {
+        [Self::ESTIMATE.door, Self::DRY_RUN.door].contains(&self.door)
+    }
+}
+
 /// A session that policy does not open, and the record that says so: it is written before the caller is told.
 #[derive(Debug)]
 pub struct Refused {

@@ -8,6 +8,7 @@ mod configured;
 mod connections;
 mod copied;
 mod copy;
+mod described;
 mod drift;
 mod drivers;
 mod extended;

@@ -184,6 +184,7 @@ pub(super) fn read(
     let proofs = address.proofs(password.is_some())?;
     let protection = address.protection(authorities.as_deref(), own.as_ref())?;
     let listen = listen.context("`listen` is missing: the address of the door, such as \"127.0.0.1:7432\"")?;
+    let asks_for_certificates = tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
     let tls = match tls {
         Some(DoorCertificate { certificate, key, client_ca }) => {
             let (certificate, key) = (folder.join(certificate), folder.join(key));
@@ -199,7 +200,7 @@ pub(super) fn read(
     let Address { hosts, role, database, wanted, binding, .. } = address;
     let target = name.clone();
     let upstream = PostgresUpstream { target, hosts, role, database, password, protection, proofs, binding, wanted };
-    let entrance = Entrance { tls, proxies };
+    let entrance = Entrance { tls, asks_for_certificates, proxies };
     Ok(PostgresPlace { listen, entrance, limits, upstream: Arc::new(upstream), address: told })
 }
 

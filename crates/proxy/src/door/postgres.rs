@@ -41,6 +41,8 @@ use crate::upstream::postgres::PostgresUpstream;
 pub struct Entrance {
     /// Its own certificate: without one, only loopback may come in.
     pub tls: Option<Arc<ServerConfig>>,
+    /// Whether clients must show a certificate, and so speak TLS wherever they come from.
+    pub asks_for_certificates: bool,
     /// Proxies that say in front of each connection, by the PROXY protocol, whose it is.
     pub proxies: Vec<IpNet>,
 }

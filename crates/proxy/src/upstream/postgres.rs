@@ -245,6 +245,25 @@ impl Connection {
         Ok(forwarded.seal(Rest(payload.0)))
     }
 
+    /// Sends a cleared Query as a Parse, a Bind and a Describe; its Execute when it is known how its answer is masked.
+    ///
+    /// # Errors
+    /// If the payload is no Query.
+    pub fn send_in_messages(&mut self, clearance: Clearance) -> Result<Sealed<Rest>, Failed> {
+        self.pipeline = Underway::Begun;
+        let (payload, forwarded) = clearance.spend();
+        let text = payload.0.get(protocol::postgres::HEAD..payload.0.len().saturating_sub(1)).unwrap_or_default();
+        let text = std::str::from_utf8(text).map_err(|error| Failed::Misbehaved(error.to_string()))?;
+        frontend::parse("", text, [], &mut self.output)?;
+        let none = |(): (), _: &mut BytesMut| Ok(postgres_protocol::IsNull::Yes);
+        frontend::bind("", "", [], [], none, [], &mut self.output)
+            .map_err(|_| Failed::Misbehaved("a Query without values".to_owned()))?;
+        frontend::describe(b'P', "", &mut self.output)?;
+        let mut rest = BytesMut::new();
+        frontend::execute("", 0, &mut rest)?;
+        Ok(forwarded.seal(Rest(rest.to_vec())))
+    }
+
     /// Sends what was cleared, and in front of its first Execute asks where the portal's columns come from.
     ///
     /// # Errors

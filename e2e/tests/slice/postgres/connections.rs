@@ -260,6 +260,8 @@ async fn a_door_that_asks_for_certificates_lets_nobody_in_without_one() {
     assert_eq!(psql::run(&shows("clients", "agent"), "SELECT 1").await.ok().stdout, "1\n");
     assert!(psql::run(&login, "SELECT 1").await.exits(2).stderr.contains("certificate"));
     assert!(psql::run(&shows("strangers", "stranger"), "SELECT 1").await.exits(2).stderr.contains("alert"));
+    let plain = shows("clients", "agent").with("PGSSLMODE", "disable");
+    assert!(psql::run(&plain, "SELECT 1").await.exits(2).stderr.contains("asks for a certificate"));
     // A certificate is no token.
     let wrong = shows("clients", "agent").password("wrong");
     assert!(psql::run(&wrong, "SELECT 1").await.exits(2).stderr.contains("FATAL:  the password"));
@@ -302,6 +304,13 @@ async fn a_proxy_that_is_trusted_says_whose_connection_it_is() {
     let came = addresses(&gateway);
     assert_eq!(came, ["203.0.113.7:54321", "203.0.113.7:54321", "127.0.0.1:54321", "127.0.0.1:54321"]);
     // Without a header, or with one that says nothing, it is nobody's.
+    for parts in [["PROXY TCP4 127.0.0.1 127.0.0.1 55000 ", "7831\r\n"], ["PROX", "Y TCP4 127.0.0.1 127.0.0.1 1 2\r\n"]]
+    {
+        let mut wire = behind(parts[0].as_bytes()).await;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        wire.send(parts[1].as_bytes()).await;
+        wire.start(&login).await.expect("a session");
+    }
     for header in [&b""[..], b"PROXY UNKNOWN\r\n", b"PROXY TCP4 x y 1 2\r\n", b"GET / HTTP/1.1\r\n\r\n"] {
         assert!(behind(header).await.start(&login).await.is_err(), "{}", String::from_utf8_lossy(header));
     }

@@ -175,6 +175,7 @@ impl Conversation {
             self.turn.syncing = Syncing::Came;
         }
         self.turn.fate = Fate::Failed;
+        self.turn.mask = None;
         self.turn.expected.clear();
         match self.turn.ours.take() {
             Some(report) => self.client.say(&Said::Report(&report)),
@@ -184,34 +185,30 @@ impl Conversation {
         if fault.is_fatal { Err(End::UpstreamEnded) } else { Ok(()) }
     }
 
-    /// Whether every column is one of a table that the statement was judged by. Expressions have no table: statements
-    /// with one are judged by a catalog asked for each time.
+    /// The columns of an action that is looked at in passing, as its portal or its Query describes them: each must be one of a
+    /// table that it was judged by. Any other may be of what its names mean by now.
     fn check_columns(&mut self, act: Option<usize>, frame: &Frame) -> Result<(), End> {
         let Some(at) = act.filter(|_| self.turn.secrecy != Secrecy::Open) else { return Ok(()) };
         let hidden = self.session.hidden_classes();
         let Some(running) = self.turn.acts.get(at) else { return Ok(()) };
         let reading = &running.reading;
-        if frame.tag != b'T' || (reading.may_show_classes && !running.is_masked_in_passing) {
-            return Ok(());
-        }
         let fields = result::fields(frame).ok_or_else(|| Failed::Misbehaved("its description of rows".to_owned()))?;
-        let of_tables = fields.iter().all(|field| field.table != 0);
-        let known = reading.origins.knows_all(&fields);
-        let is_plain = reading.is_plain;
-        let was_expected = reading.columns_alone.swap(of_tables && known, Ordering::Relaxed);
-        // What was expected to show columns of tables alone was judged by an older catalog than what computes.
-        let mut as_judged = known && (of_tables || !was_expected);
-        if running.is_masked_in_passing {
-            let plan = Plan::new(&reading.origins.of(&fields), &hidden, true);
-            as_judged &= plan.is_ok();
-            self.turn.mask = plan.ok().map(|plan| Mask { fields, plan });
+        let columns_alone = fields.iter().all(|field| field.table != 0) && reading.origins.knows_all(&fields);
+        if running.is_looked_at_in_passing {
+            reading.columns_alone.store(columns_alone, Ordering::Relaxed);
         }
-        match as_judged {
-            true => {}
-            false if is_plain && !self.names_may_move() => self.refuse_moved(at),
-            false if is_plain => return Err(Failed::Misbehaved("what its names mean changed".to_owned()).into()),
+        let (is_plain, several) = (reading.is_plain, reading.statements > 1);
+        let plan = Plan::new(&reading.origins.of(&fields), &hidden, reading.may_show_classes).ok();
+        match plan.filter(|_| columns_alone) {
+            Some(plan) => self.turn.mask = Some(Mask { fields, plan }),
+            None if is_plain && !self.names_may_move() => self.refuse_moved(at, several),
+            None if is_plain => return Err(Failed::Misbehaved("what its names mean changed".to_owned()).into()),
             // It ran: who is told that it failed would run it again.
-            false => return Err(Failed::Misbehaved("what its names mean changed while it ran".to_owned()).into()),
+            None => {
+                return Err(
+                    Failed::Misbehaved("what it shows is computed, or of other tables by now".to_owned()).into()
+                );
+            }
         }
         Ok(())
     }
@@ -227,32 +224,45 @@ impl Conversation {
     fn handle_answered(&mut self, at: Option<usize>, frame: &Frame) {
         let Some(running) = at.and_then(|at| self.turn.acts.get_mut(at)) else { return };
         running.handle_answered(frame);
-        if running.is_masked_in_passing
-            && let Some(mask) = self.turn.mask.take()
+        if running.is_looked_at_in_passing
+            && let Some(mask) = &self.turn.mask
         {
-            running.masked = mask.plan.into_masked();
+            running.masked = mask.plan.clone().into_masked();
+            // What is suspended goes on by the same mask.
+            if frame.tag != b's' {
+                self.turn.mask = None;
+            }
         }
     }
 
-    /// A name means another table by now than when the statement was judged: nothing of it is shown.
-    fn refuse_moved(&mut self, at: usize) {
+    /// A name means another table by now than when the statement was judged, or nothing shows that it does not: nothing of it
+    /// is shown.
+    fn refuse_moved(&mut self, at: usize, several: bool) {
         if let Some(running) = self.turn.acts.get_mut(at) {
             running.progress = Progress::Failed(WITHHELD.to_owned());
         }
         self.library.forget();
         self.turn.fate = Fate::Dropped;
         self.turn.expected.clear();
-        self.client.say(&Said::Report(&changed()));
+        let report = if several { in_several() } else { changed() };
+        self.client.say(&Said::Report(&report));
     }
 
     /// An answer to a Query: its statements answer one after the other.
     fn handle_query_answer(&mut self, frame: &Frame) -> Result<(), End> {
         // It is the last: nothing of a pipeline comes behind it.
-        self.check_columns(self.turn.acts.len().checked_sub(1), frame)?;
-        if self.turn.fate == Fate::Dropped {
-            return Ok(());
+        let last = self.turn.acts.len().checked_sub(1);
+        let running = last.and_then(|at| self.turn.acts.get(at));
+        let shows_data = running.is_some_and(|running| running.reading.shows_data());
+        if frame.tag == b'T' && !shows_data {
+            self.turn.mask = None;
         }
-        if frame.tag == b'T'
+        if frame.tag == b'T' && shows_data && !running.is_some_and(Running::is_described_first) {
+            self.check_columns(last, frame)?;
+            if self.turn.fate == Fate::Dropped {
+                return Ok(());
+            }
+        } else if frame.tag == b'T'
             && let Some(mask) = &self.turn.mask
         {
             let again = result::fields(frame).unwrap_or_default();
@@ -262,9 +272,9 @@ impl Conversation {
             }
         }
         match frame.tag {
-            b'D' => self.pass_row(self.turn.acts.len().checked_sub(1), frame),
+            b'D' => self.pass_row(last, frame),
             b'C' => {
-                self.handle_answered(self.turn.acts.len().checked_sub(1), frame);
+                self.handle_answered(last, frame);
                 self.pass(frame);
                 Ok(())
             }
@@ -286,12 +296,17 @@ impl Conversation {
     fn handle_reply(&mut self, frame: &Frame) -> Result<(), End> {
         let unexpected = || End::from(Failed::Misbehaved(format!("message {:#04x}", frame.tag)));
         let act = self.turn.expected.front().and_then(|expected| expected.act);
-        self.check_columns(act, frame)?;
-        if self.turn.fate == Fate::Dropped {
-            return Ok(());
-        }
         let Some(expected) = self.turn.expected.front() else { return Err(unexpected()) };
         let is_ours = expected.is_ours;
+        let in_passing = act.and_then(|act| self.turn.acts.get(act)).is_some_and(|act| act.is_looked_at_in_passing);
+        // The portal that is executed next, described by our own asking: whatever a client describes shows no rows.
+        if frame.tag == b'T' && is_ours && in_passing {
+            self.check_columns(act, frame)?;
+            if self.turn.fate == Fate::Dropped {
+                return Ok(());
+            }
+        }
+        let Some(expected) = self.turn.expected.front() else { return Err(unexpected()) };
         let ends = match (frame.tag, &expected.reply) {
             (b'1', Reply::Parsed(..)) | (b'2', Reply::Bound(..)) | (b'3', Reply::Closed(_)) => true,
             (b't', Reply::StatementDescribed) => false,
@@ -299,6 +314,7 @@ impl Conversation {
                 if is_ours {
                     let fields = if frame.tag == b'T' { result::fields(frame) } else { Some(Vec::new()) };
                     self.turn.described = fields.ok_or_else(unexpected)?;
+                    self.turn.description = Some(frame.clone()).filter(|frame| frame.tag == b'T');
                 }
                 true
             }
@@ -341,7 +357,7 @@ impl Conversation {
     fn pass_row(&mut self, act: Option<usize>, frame: &Frame) -> Result<(), End> {
         let Some(Mask { fields, plan }) = &mut self.turn.mask else {
             let running = act.and_then(|act| self.turn.acts.get(act));
-            if self.turn.secrecy != Secrecy::Open && running.is_some_and(|running| running.is_masked_in_passing) {
+            if self.turn.secrecy != Secrecy::Open && running.is_some_and(|running| running.is_looked_at_in_passing) {
                 return Err(Failed::Misbehaved("a row that it did not describe".to_owned()).into());
             }
             self.pass(frame);
@@ -365,6 +381,12 @@ impl Conversation {
 pub(super) fn changed() -> Report {
     let why = "what its names mean changed while it was read: nothing of it is shown";
     told::error(told::CHANGED, why).hint("run it again")
+}
+
+/// What the client of a text of several statements is told, where one of them shows what is computed.
+fn in_several() -> Report {
+    let why = "a text of several statements shows what is computed, which cannot be looked at before it runs: nothing of it is shown";
+    told::error(told::WITHHELD, why).hint("send its statements one at a time")
 }
 
 /// How often what runs for too long is stopped before its session is ended.

@@ -111,7 +111,9 @@ async fn whose(door: &PostgresDoor, stream: &mut TcpStream, input: &mut BytesMut
     }
     loop {
         let header = HeaderResult::parse(input);
-        if header.is_complete() {
+        // A line of version 1 is judged when all of it is there.
+        let is_open_line = input.starts_with(b"PROXY") && input.len() < LONGEST_LINE && !input.contains(&b'\n');
+        if header.is_complete() && !is_open_line {
             return Ok(match said(&header) {
                 Ok((length, address)) => {
                     drop(input.split_to(length));
@@ -144,6 +146,9 @@ fn said(header: &HeaderResult<'_>) -> Result<(usize, Option<SocketAddr>), String
         HeaderResult::V2(Ok(header)) => {
             let address = match (header.command, header.addresses) {
                 (v2::Command::Local, _) => None,
+                (v2::Command::Proxy, _) if header.protocol != v2::Protocol::Stream => {
+                    return Err("it is not about a stream".to_owned());
+                }
                 (v2::Command::Proxy, v2::Addresses::IPv4(ip)) => Some((ip.source_address, ip.source_port).into()),
                 (v2::Command::Proxy, v2::Addresses::IPv6(ip)) => Some((ip.source_address, ip.source_port).into()),
                 (v2::Command::Proxy, _) => return Err("it names no internet address".to_owned()),
@@ -216,6 +221,8 @@ fn opened(
 
 /// The first byte of TLS.
 const HANDSHAKE: u8 = 0x16;
+/// Bytes of a PROXY header of version 1.
+const LONGEST_LINE: usize = 107;
 /// Bytes of a PROXY header, with all that may be attached to it.
 const LONGEST_HEADER: usize = 4_096;
 const ASKED_TWICE: &str = "encryption was asked for once already";

@@ -17,10 +17,11 @@ use model::{
 use postgres_protocol::IsNull;
 use postgres_protocol::message::frontend;
 use protocol::postgres::action::Act;
+use protocol::postgres::result::FIRST_OF_OTHERS;
 use serde_json::Value;
 
 use super::PostgresDoor;
-use super::reading::{Library, Reading, State, Unread};
+use super::reading::{Library, Reading, State, Types, Unread};
 use crate::upstream::postgres::{Answered, Connection};
 
 /// What is asked about one held action.
@@ -92,8 +93,9 @@ impl Inquiry {
     /// Asks the server, where that runs nothing but its own code, and not for long.
     async fn in_time(&self, limit: Duration, asking: impl Future<Output = Result<u64, String>>) -> Result<u64, String> {
         self.may_be_planned()?;
-        let Ok(_one) = self.door.0.estimates.try_acquire() else {
-            return Err("too much is asked for reviewers at a time".to_owned());
+        let asking = async {
+            let _one = self.door.0.estimates.acquire().await.map_err(|error| not_asked(&error))?;
+            asking.await
         };
         let late = || format!("the server did not answer within {} s", limit.as_secs());
         tokio::time::timeout(limit, asking).await.unwrap_or_else(|_| Err(late()))
@@ -109,17 +111,34 @@ impl Inquiry {
             return Err("only for a single SELECT, INSERT, UPDATE, DELETE or MERGE of tables, without code of others"
                 .to_owned());
         }
-        if reading.origins.has_own_types() {
-            return Err("its tables have types or indexes of others' making, whose code the planner may run".to_owned());
+        if reading.types == Types::Others || self.types.iter().any(|kind| *kind >= FIRST_OF_OTHERS) {
+            return Err(
+                "there are types, indexes or constraints of others' making, whose code the planner may run".to_owned()
+            );
         }
         Ok(())
     }
 
+    /// What is found on another connection must be what is held: names may mean other things there. Nor may planning run
+    /// what tables have beside their columns.
+    async fn check_there(&self, opened: &mut Opened, reading: &Reading) -> Result<(), String> {
+        if reading.statement.bound != self.reading.statement.bound {
+            return Err("its names mean something else on another connection".to_owned());
+        }
+        let tables = tables_of(&self.reading.statement.operations, &PLANNED);
+        let found = opened.connection.passes_on(&tables).await.map_err(|error| not_asked(&error))?;
+        let runs_code = ["default", "statistics", "policy", "relation"];
+        match found.iter().find(|(what, _)| runs_code.contains(&what.as_str())) {
+            Some((what, name)) => Err(format!("the planner may run code that is not the server's own: {what} {name}")),
+            None => Ok(()),
+        }
+    }
+
     /// A session of the actor's on a connection of its own, under these start parameters, in the state in which the action
     /// would run.
-    async fn open(&self, door: &'static str, settings: &[(&str, String)]) -> Result<Opened, String> {
+    async fn open(&self, way: Way, settings: &[(&str, String)]) -> Result<Opened, String> {
         let node = &self.door.0.enforcement;
-        let session = node.open_session(&self.standing, &self.target, Way { door, address: None }).await;
+        let session = node.open_session(&self.standing, &self.target, way).await;
         let session = session.map_err(|refusal| refusal.message)?;
         let connection = self.door.0.upstream.connect(&self.settings(settings)).await;
         let mut connection = connection.map_err(|error| not_asked(&error))?;
@@ -157,9 +176,10 @@ impl Inquiry {
     /// Asks the planner.
     async fn plan(&self) -> Result<u64, String> {
         let settings = [("default_transaction_read_only", "on".to_owned()), ("statement_timeout", "2000".to_owned())];
-        let mut opened = self.open("estimate", &settings).await?;
+        let mut opened = self.open(Way::ESTIMATE, &settings).await?;
         let text: Arc<str> = format!("EXPLAIN (FORMAT JSON) {}", self.text).into();
         let reading = self.read(&mut opened, &text).await?;
+        self.check_there(&mut opened, &reading).await?;
         let presented = self.presented(&reading, Arc::clone(&opened.state), Purpose::Run)?;
         let clearance = cleared(opened.session.present(presented).await)?;
         let answered = opened.connection.answer(clearance).await.map_err(|error| not_asked(&error))?;
@@ -179,22 +199,19 @@ impl Inquiry {
             return Err("only for an UPDATE or DELETE, without DEFAULT".to_owned());
         }
         let settings = [("statement_timeout", limit.as_millis().to_string())];
-        let mut opened = self.open("dry-run", &settings).await?;
+        let mut opened = self.open(Way::DRY_RUN, &settings).await?;
         let text: Arc<str> = self.text.as_str().into();
         let reading = self.read(&mut opened, &text).await?;
+        self.check_there(&mut opened, &reading).await?;
         if reading.statement != self.reading.statement || !reading.copied.is_empty() {
             return Err(
-                "its names mean something else on another connection, or it may copy what its actor may not see"
-                    .to_owned(),
+                "it means something else on another connection, or may copy what its actor may not see".to_owned()
             );
         }
-        let tables: Vec<(String, String)> = operations
-            .iter()
-            .filter(changes)
-            .map(|operation| (operation.resource.schema.to_string(), operation.resource.name.to_string()))
-            .collect();
-        if let Some(by) = opened.connection.passes_on(&tables).await.map_err(|error| not_asked(&error))? {
-            return Err(format!("it reaches further than the rows of its tables: {by}"));
+        let tables = tables_of(operations, &CHANGED);
+        let found = opened.connection.passes_on(&tables).await.map_err(|error| not_asked(&error))?;
+        if let Some((what, name)) = found.first() {
+            return Err(format!("it reaches further than the rows of its tables: {what} {name}"));
         }
         let presented = self.presented(&reading, Arc::clone(&opened.state), Purpose::DryRun)?;
         let clearance = cleared(opened.session.present(presented).await)?;
@@ -277,25 +294,36 @@ fn cleared(settlement: Settlement) -> Result<Clearance, String> {
     }
 }
 
+/// The tables that these operations are on.
+fn tables_of(operations: &[Operation], verbs: &[Verb]) -> Vec<(String, String)> {
+    let on = operations.iter().filter(|operation| verbs.contains(&operation.verb));
+    on.map(|operation| (operation.resource.schema.to_string(), operation.resource.name.to_string())).collect()
+}
+
 fn not_asked(error: &dyn Display) -> String {
     format!("the server could not be asked: {error}")
 }
 
-/// How many rows a plan concerns: those that its topmost node gives, or takes, where it writes.
+/// How many rows a plan concerns: those that its writes take, at any depth; where it writes nothing, those that it gives.
 fn estimate(plan: Option<&str>) -> Result<u64, String> {
     let odd = || "the server's plan could not be read".to_owned();
     let plan: Value = serde_json::from_str(plan.ok_or_else(odd)?).map_err(|_| odd())?;
     let top = plan.get(0).and_then(|plan| plan.get("Plan")).ok_or_else(odd)?;
-    let rows = |node: &Value| node.get("Plan Rows").and_then(Value::as_u64);
-    if top.get("Node Type").and_then(Value::as_str) != Some("ModifyTable") {
-        return rows(top).ok_or_else(odd);
+    let rows = |node: &Value| node.get("Plan Rows").and_then(Value::as_u64).ok_or_else(odd);
+    let text = |node: &Value, name: &str| node.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+    let below = |node: &'_ Value| node.get("Plans").and_then(Value::as_array).cloned().unwrap_or_default();
+    let (mut written, mut list) = (None, vec![top.clone()]);
+    while let Some(node) = list.pop() {
+        let inner = below(&node);
+        if text(&node, "Node Type") == "ModifyTable" {
+            let sources =
+                inner.iter().filter(|inner| ["Outer", "Member"].contains(&text(inner, "Parent Relationship").as_str()));
+            let taken = sources.map(rows).try_fold(0_u64, |sum, rows| Ok::<_, String>(sum.saturating_add(rows?)))?;
+            written = Some(written.unwrap_or(0_u64).saturating_add(taken));
+        }
+        list.extend(inner);
     }
-    let below = top.get("Plans").and_then(Value::as_array).into_iter().flatten();
-    let sources = below.filter(|node| {
-        let relation = node.get("Parent Relationship").and_then(Value::as_str);
-        relation.is_some_and(|relation| ["Outer", "Member"].contains(&relation))
-    });
-    sources.map(rows).try_fold(0_u64, |sum, rows| Some(sum.saturating_add(rows?))).ok_or_else(odd)
+    written.map_or_else(|| rows(top), Ok)
 }
 
 /// What may be planned: it reads and writes tables, and nothing else.
@@ -327,6 +355,10 @@ mod tests {
             {"Parent Relationship": "InitPlan", "Plan Rows": 100},
             {"Parent Relationship": "Member", "Plan Rows": 3}, {"Parent Relationship": "Outer", "Plan Rows": 4}]}}]"#;
         assert_eq!(estimate(Some(write)), Ok(7));
+        let hidden = r#"[{"Plan": {"Node Type": "Result", "Plan Rows": 1, "Plans": [
+            {"Parent Relationship": "InitPlan", "Node Type": "ModifyTable", "Plan Rows": 0, "Plans": [
+                {"Parent Relationship": "Outer", "Node Type": "Seq Scan", "Plan Rows": 50006}]}]}}]"#;
+        assert_eq!(estimate(Some(hidden)), Ok(50_006));
         for odd in [None, Some(""), Some("[]"), Some("{}"), Some(r#"[{"Plan": {"Plan Rows": -1}}]"#)] {
             estimate(odd).unwrap_err();
         }

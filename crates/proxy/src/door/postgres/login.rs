@@ -102,6 +102,11 @@ async fn enter(
     if peer.protection == Protection::None {
         return Err(unprotected(door.target(), door.0.entrance.tls.as_ref()).into());
     }
+    if door.0.entrance.asks_for_certificates && peer.protection != Protection::Tls {
+        let report =
+            told::fatal("28000", "this door asks for a certificate, and the connection has no TLS to show one by");
+        return Err(report.hint("connect with `sslmode=verify-full`, `sslcert` and `sslkey`").into());
+    }
     negotiate(client, &start);
     let settings = settings(&start)?;
     client.say(&Said::PasswordWanted);

@@ -41,6 +41,8 @@ pub(super) struct Reading {
     pub(super) fetches: Vec<String>,
     /// Columns of the relations that it was read by.
     pub(super) origins: Arc<Origins>,
+    /// Whose types it names, and those of its tables' columns are.
+    pub(super) types: Types,
     /// How many rows its tables have, as the server estimates.
     pub(super) sizes: Vec<(String, u64)>,
     pub(super) statements: usize,
@@ -56,6 +58,15 @@ pub(super) enum Words {
     TheServers,
     /// Perhaps code that others wrote, or the server of values that have classes.
     Anybodys,
+}
+
+/// Who made the types that a statement has to do with: reading and planning them runs their code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Types {
+    /// The server itself.
+    TheServers,
+    /// Others, at least one of them.
+    Others,
 }
 
 /// Statements and the catalog they were read by.
@@ -213,6 +224,21 @@ impl Library {
         }
     }
 
+    /// Whether a statement still means what it was judged by: asked within its own pipeline, once the server has looked its
+    /// names up and keeps them.
+    pub(super) async fn is_still(
+        &mut self,
+        connection: &mut Connection,
+        target: &Target,
+        reading: &Reading,
+    ) -> Result<bool, Unread> {
+        self.forget();
+        self.catalog.check(connection, target).await?;
+        let text: Arc<str> = reading.statement.text.as_str().into();
+        let again = self.classify(connection, target, &text).await?;
+        Ok(again.statement.bound == reading.statement.bound && again.may_show_classes == reading.may_show_classes)
+    }
+
     /// What was seen of texts like this one.
     fn seen(&mut self, text: &str) -> Arc<AtomicBool> {
         if text.len() > KEPT_SHAPE {
@@ -279,6 +305,12 @@ impl Reading {
         self.statement.operations.iter().any(|operation| operation.verb == Verb::SqlCopyOut)
     }
 
+    /// Whether it may show what stands in tables.
+    pub(super) fn shows_data(&self) -> bool {
+        let shows_none = [Verb::SqlHousekeep, Verb::SqlShow, Verb::SqlSet];
+        self.statement.operations.iter().any(|operation| !shows_none.contains(&operation.verb))
+    }
+
     /// Whether it only begins, ends or keeps house.
     pub(super) fn keeps_house(&self) -> bool {
         self.statement.operations.iter().all(|operation| operation.verb == Verb::SqlHousekeep)
@@ -290,7 +322,9 @@ impl Reading {
         let is_plain = verbs.iter().all(|verb| verb.is_plain_read());
         let may_show_classes = !meaning.classified.is_empty() || statement.operations.iter().any(is_opaque);
         let runs_nothing = verbs.iter().all(|verb| verb.is_plain_read() || *verb == Verb::SqlSet);
-        let may_be_others = !runs_nothing || may_show_classes || meaning.names_types || origins.has_own_types();
+        let has_own_types = meaning.names_types || origins.has_own_types();
+        let types = if has_own_types { Types::Others } else { Types::TheServers };
+        let may_be_others = !runs_nothing || may_show_classes || has_own_types;
         let words = if may_be_others { Words::Anybodys } else { Words::TheServers };
         Self {
             digest: statement.digest(),
@@ -306,6 +340,7 @@ impl Reading {
             statement: Arc::new(statement),
             copied: meaning.copied,
             origins: Arc::new(origins),
+            types,
             sizes: Vec::new(),
             statements: meaning.statements,
             columns_alone,

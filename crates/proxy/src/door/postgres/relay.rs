@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use masking::Plan;
 use model::{DataClass, Purpose};
-use protocol::postgres::action::Reply;
+use protocol::postgres::action::{Portal, Reply};
 use protocol::postgres::message::{Named, Report, Said};
 use protocol::postgres::result::Status;
 use tokio::time::Instant;
@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use super::answers::changed;
 use super::conversation::Conversation;
 use super::ending::End;
-use super::reading::Words;
+use super::reading::{Unread, Words};
 use super::told;
 use super::turn::{
-    Closing, Ending, Expected, Fate, Going, Implicit, Mask, Progress, Secrecy, Syncing, Turn, Until, WITHHELD,
+    Closing, Ending, Expected, Fate, Going, Implicit, Mask, Progress, Running, Secrecy, Syncing, Turn, Until, WITHHELD,
 };
 use crate::upstream::postgres::{Courtesy, Rest, Underway};
 
@@ -148,7 +148,13 @@ impl Conversation {
                     self.turn.acts.push(*running);
                     match (self.turn.fate.is_failed(), closing, masks) {
                         (true, ..) => {}
-                        (false, Closing::Query, true) => return self.send_query_masked(hidden).await,
+                        (false, Closing::Query, true) => {
+                            let in_messages = self.turn.acts.last().is_some_and(Running::can_go_in_messages);
+                            return match in_messages {
+                                true => self.send_query_in_messages(hidden).await,
+                                false => self.send_query_masked(hidden).await,
+                            };
+                        }
                         (false, Closing::Query, false) => {
                             self.send()?;
                             self.names.handle_query();
@@ -206,20 +212,86 @@ impl Conversation {
         self.turn.is_begun = true;
         let mut replies = std::mem::take(&mut running.replies);
         let executed = replies.iter().position(|reply| *reply == Reply::Executed);
-        let described = replies.iter().take(executed.unwrap_or(0)).any(|reply| *reply == Reply::PortalDescribed);
+        let executed = executed.filter(|_| self.turn.secrecy != Secrecy::Open);
         let sealed = match (&running.execute, executed) {
-            // Rows without a description could be those of another table by now.
-            (Some((place, portal)), Some(executed)) if self.turn.secrecy != Secrecy::Open && !described => {
+            // Rows without a description could be those of another table by now. What the client describes may be another
+            // portal.
+            (Some((place, portal)), Some(executed)) => {
                 replies.insert(executed, Reply::PortalDescribed);
                 self.upstream.send_described_portal(clearance, (*place, portal))?
             }
             _ => self.upstream.send(clearance),
         };
         self.turn.seals.push(sealed);
-        let ours = executed.filter(|_| self.turn.secrecy != Secrecy::Open && !described);
-        let expect = |(at, reply)| Expected { act: Some(number), reply, is_ours: Some(at) == ours };
+        let expect = |(at, reply)| Expected { act: Some(number), reply, is_ours: Some(at) == executed };
         self.turn.expected.extend(replies.into_iter().enumerate().map(expect));
         Ok(())
+    }
+
+    /// A Query whose rows may be of what its names mean by now: it goes as messages, with the same answer. So it is looked at
+    /// when the server has looked its names up and keeps them, and before it runs.
+    async fn send_query_in_messages(&mut self, hidden: &BTreeSet<DataClass>) -> Result<(), End> {
+        let number = self.turn.acts.len().saturating_sub(1);
+        if !self.turn.expected.is_empty() {
+            self.upstream.put(&Courtesy::Flush)?;
+            self.relay(Until::Answered).await?;
+        }
+        self.names.handle_query();
+        let clearance = self.turn.acts.last_mut().and_then(|running| {
+            running.progress = Progress::Sent;
+            running.clearance.take()
+        });
+        if let Some(clearance) = clearance.filter(|_| !self.turn.fate.is_failed()) {
+            self.turn.is_begun = true;
+            let rest = self.upstream.send_in_messages(clearance)?;
+            let rest: Rest = self.session.open(rest).await.map_err(End::Unrecorded)?;
+            let bound = Portal { statement: unnamed(), parameters: Arc::from([]) };
+            let replies =
+                [Reply::Parsed(String::new(), unnamed()), Reply::Bound(String::new(), bound), Reply::PortalDescribed];
+            let ours = replies.map(|reply| Expected { act: Some(number), reply, is_ours: true });
+            self.turn.expected.extend(ours);
+            self.upstream.put(&Courtesy::Flush)?;
+            self.relay(Until::Answered).await?;
+            if !self.turn.fate.is_failed() {
+                match self.looked_at(hidden).await? {
+                    Err(report) => self.fail_pipeline(report).await?,
+                    Ok(mask) => {
+                        self.turn.mask = Some(mask);
+                        if let Some(description) = self.turn.description.take() {
+                            self.client.output.extend_from_slice(&description.raw);
+                        }
+                        self.upstream.send_rest(rest);
+                        let executed = Expected { act: Some(number), reply: Reply::Executed, is_ours: false };
+                        self.turn.expected.push_back(executed);
+                    }
+                }
+            }
+        }
+        self.upstream.put(&Courtesy::Sync)?;
+        self.relay(Until::Ready).await?;
+        self.unmask();
+        Ok(())
+    }
+
+    /// How the rows of the last action are masked. What is computed has no table to be known by: there the server is asked
+    /// once more what the names mean, which it has looked up by now.
+    async fn looked_at(&mut self, hidden: &BTreeSet<DataClass>) -> Result<Result<Mask, Report>, End> {
+        let mask = match self.plan(hidden) {
+            Ok(mask) => mask,
+            Err(report) => return Ok(Err(report)),
+        };
+        let Some(running) = self.turn.acts.last() else { return Ok(Ok(mask)) };
+        let is_computed = mask.fields.iter().any(|field| field.table == 0);
+        if !is_computed || running.reading.may_show_classes || running.goes_on {
+            return Ok(Ok(mask));
+        }
+        let (reading, target) = (Arc::clone(&running.reading), Arc::clone(self.session.target()));
+        match self.library.is_still(&mut self.upstream, &target, &reading).await {
+            Ok(true) => Ok(Ok(mask)),
+            Ok(false) => Ok(Err(changed())),
+            Err(Unread::Told(report)) => Ok(Err(report)),
+            Err(Unread::Failed(failed)) => Err(failed.into()),
+        }
     }
 
     /// A Query whose rows are masked: it is described first, so that nothing runs whose rows could not be shown.
@@ -302,7 +374,7 @@ impl Conversation {
         if self.turn.fate.is_failed() {
             return Ok(());
         }
-        match self.plan(hidden) {
+        match self.looked_at(hidden).await? {
             Ok(mask) => self.turn.mask = Some(mask),
             Err(report) => {
                 return self.fail_pipeline(report).await;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use gate::{Clearance, RunEnd, Sealed};
 use masking::Plan;
-use model::{DataClass, Purpose, Run, RunId};
+use model::{DataClass, Purpose, Run, RunId, Verb};
 use protocol::postgres::Frame;
 use protocol::postgres::action::{Act, Housekeeping, Reply};
 use protocol::postgres::message::Report;
@@ -35,8 +35,8 @@ pub(super) struct Running {
     pub(super) replies: Vec<Reply>,
     /// It only goes on with a portal of before that may show classes, by what names meant then.
     pub(super) goes_on: bool,
-    /// It reads columns of tables alone, as was seen before: their rows are masked as they come.
-    pub(super) is_masked_in_passing: bool,
+    /// It reads columns of tables alone, as was seen of its like: they are looked at as they come.
+    pub(super) is_looked_at_in_passing: bool,
     /// Whose words its errors and notices are.
     pub(super) words: Words,
     /// Until it is sent.
@@ -115,10 +115,11 @@ impl Running {
         let portal = act.execute.as_ref().filter(|_| act.goes_on()).map(|(_, portal)| portal);
         let goes_on = reading.fetches.iter().chain(portal).any(|name| opened.may_show(name));
         let may_be_others = goes_on || act.statement.takes_own_types();
-        let is_like_one_seen = reading.statements <= 1 && reading.columns_alone.load(Ordering::Relaxed);
+        let is_alone = reading.is_plain && reading.statements <= 1 && !goes_on && !act.goes_on();
+        let is_like_one_seen = reading.columns_alone.load(Ordering::Relaxed);
         Self {
             words: if may_be_others { Words::Anybodys } else { reading.words },
-            is_masked_in_passing: reading.is_plain && reading.may_show_classes && !goes_on && is_like_one_seen,
+            is_looked_at_in_passing: is_alone && is_like_one_seen,
             reading,
             goes_on,
             purpose: act.purpose,
@@ -142,13 +143,20 @@ impl Running {
         self.is_query() || self.execute.is_some()
     }
 
-    /// Where something is hidden, columns are looked at before it runs: those of a plain read of unclassified tables can be
-    /// looked at as they come.
+    /// Where something is hidden, columns are looked at before it runs, or as they come.
     pub(super) fn is_described_first(&self) -> bool {
         // A text of several statements cannot be described.
         let can_be = !(self.is_query() && self.reading.statements > 1);
-        let shows_classes = self.reading.may_show_classes && !self.is_masked_in_passing;
-        shows_classes || self.goes_on || (can_be && !self.reading.is_plain)
+        let is_looked_at = self.reading.shows_data() && !self.is_looked_at_in_passing;
+        (can_be || self.reading.may_show_classes || self.goes_on) && (is_looked_at || self.goes_on)
+    }
+
+    /// Whether a Query can go as messages of the extended protocol, so that what its names mean stays as it is from its
+    /// description to its end.
+    pub(super) fn can_go_in_messages(&self) -> bool {
+        let operations = &self.reading.statement.operations;
+        let is_one = self.reading.statements == 1 && !self.reading.may_show_classes && !operations.is_empty();
+        is_one && operations.iter().all(|operation| IN_MESSAGES.contains(&operation.verb))
     }
 
     pub(super) fn is_plain(&self) -> bool {
@@ -211,6 +219,8 @@ pub(super) struct Turn {
     pub(super) mask: Option<Mask>,
     /// Where the columns of a portal come from, as the gateway asked.
     pub(super) described: Vec<Field>,
+    /// The message that said it.
+    pub(super) description: Option<Frame>,
     /// An error that the gateway provoked, and what the client is told instead.
     pub(super) ours: Option<Report>,
     pub(super) fate: Fate,
@@ -325,6 +335,20 @@ pub(super) struct Mask {
     pub(super) fields: Vec<Field>,
     pub(super) plan: Plan,
 }
+
+/// What a Query may do that goes in messages: it gives rows, or changes them, and nothing else.
+const IN_MESSAGES: [Verb; 10] = [
+    Verb::SqlSelect,
+    Verb::SqlSelectUnbounded,
+    Verb::SqlSelectLocking,
+    Verb::SqlInsert,
+    Verb::SqlUpdate,
+    Verb::SqlUpdateUnbounded,
+    Verb::SqlDelete,
+    Verb::SqlDeleteUnbounded,
+    Verb::SqlMerge,
+    Verb::SqlExplain,
+];
 
 /// What a relay waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]

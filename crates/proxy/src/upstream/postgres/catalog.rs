@@ -263,7 +263,8 @@ impl Catalog {
             identity,
             triggers: triggers.map(str::to_owned).collect(),
             is_view: matches!(kind, "v" | "f") || text(relation, 7) != "false",
-            estimated_rows: text(relation, 8).parse().ok().filter(|rows| *rows >= 0),
+            // Of one that others inherit from, the server counts its own rows alone.
+            estimated_rows: text(relation, 8).parse().ok().filter(|rows| *rows >= 0 && kin.is_empty()),
         }
     }
 

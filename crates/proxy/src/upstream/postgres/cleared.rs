@@ -58,16 +58,16 @@ impl Connection {
         Ok(forwarded.seal(Answered { refused, ..answered }))
     }
 
-    /// Whether a change of these tables reaches further than their rows, and by what.
+    /// By what a change of these tables reaches further than their rows, and what they run: what, and its name.
     ///
     /// # Errors
     /// If the server does not answer.
-    pub(crate) async fn passes_on(&mut self, tables: &[(String, String)]) -> Result<Option<String>, Failed> {
+    pub(crate) async fn passes_on(&mut self, tables: &[(String, String)]) -> Result<Vec<(String, String)>, Failed> {
         let schemas = tables.iter().map(|(schema, _)| Some(schema.clone())).collect();
         let names = tables.iter().map(|(_, name)| Some(name.clone())).collect();
         let rows = self.ask(&[(Question::PassesOn, vec![schemas, names])]).await?.concat();
         let cell = |row: &Row, at: usize| row.get(at).cloned().flatten().unwrap_or_default();
-        Ok(rows.first().map(|row| format!("{} {}", cell(row, 0), cell(row, 1))))
+        Ok(rows.iter().map(|row| (cell(row, 0), cell(row, 1))).collect())
     }
 
     /// An answer, up to the end of what it answers.

@@ -70,7 +70,7 @@ pub(crate) enum Question {
     /// Cursors of the session by name: name, text.
     Cursors,
     /// By what a change of these tables, or of tables that inherit from them, reaches further than their rows: triggers and
-    /// rules, foreign keys that pass changes on, defaults that run code of others. `passes-on`, what, name.
+    /// rules, foreign keys that pass changes on; and what runs code of others: defaults, statistics, policies. What, name.
     PassesOn,
     /// Those of the operators and of the types named that stand in the search path outside `pg_catalog`: `operator` or
     /// `type`, name.
@@ -422,7 +422,20 @@ SELECT 'default', pg_catalog.format('%s', a.adnum) FROM pg_catalog.pg_attrdef AS
 JOIN pg_catalog.pg_depend AS d ON d.objid OPERATOR(pg_catalog.=) a.oid
     AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid
 WHERE a.adrelid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT r.one FROM reached AS r))
-  AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
+  AND d.refobjid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+  AND d.refclassid OPERATOR(pg_catalog.<>) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+UNION ALL
+SELECT 'statistics', e.stxname::pg_catalog.text FROM pg_catalog.pg_statistic_ext AS e
+JOIN pg_catalog.pg_depend AS d ON d.objid OPERATOR(pg_catalog.=) e.oid
+    AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass::pg_catalog.oid
+WHERE e.stxrelid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT r.one FROM reached AS r))
+  AND d.refobjid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+  AND d.refclassid OPERATOR(pg_catalog.<>) ALL (ARRAY[
+      'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid,
+      'pg_catalog.pg_namespace'::pg_catalog.regclass::pg_catalog.oid])
+UNION ALL
+SELECT 'policy', p.polname::pg_catalog.text FROM pg_catalog.pg_policy AS p
+WHERE p.polrelid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT r.one FROM reached AS r))
 UNION ALL
 SELECT 'relation', c.relname::pg_catalog.text FROM pg_catalog.pg_class AS c
 WHERE c.oid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT r.one FROM reached AS r))
