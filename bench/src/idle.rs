@@ -112,12 +112,12 @@ async fn as_files_allow() -> anyhow::Result<usize> {
     anyhow::bail!("the limit of open files cannot be set to {hard}")
 }
 
-/// For how many sessions the machine's free memory does, and half of it is left: the server has a process for each.
+/// For how many sessions the machine's free memory does: the server has a process for each.
 fn as_memory_allows() -> anyhow::Result<usize> {
     let meminfo = std::fs::read_to_string("/proc/meminfo")?;
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:")).context("free memory")?;
     let kib: usize = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok((kib / 2 / BACKEND_KIB).max(1))
+    Ok((kib.saturating_sub(SPARE_KIB) / BACKEND_KIB).max(1))
 }
 
 /// Sessions, where the machine has room for them.
@@ -126,5 +126,7 @@ const WANTED: usize = 5_000;
 const AT_A_TIME: usize = 32;
 /// Open files of a process beside those of sessions.
 const SPARE_FILES: usize = 500;
-/// What a process of the server takes for itself, with something to spare.
-const BACKEND_KIB: usize = 2_300;
+/// What a process of the server takes for itself.
+const BACKEND_KIB: usize = 4 << 10;
+/// What is left to the rest of the machine.
+const SPARE_KIB: usize = 2 << 20;
