@@ -39,7 +39,7 @@ pub async fn measure(effort: &Effort) -> anyhow::Result<()> {
     let contestants = stage.contestants();
     for contestant in &contestants {
         // Fills caches of the server and of the disk; nobody counts it.
-        run::turn(contestant, &Load { mode: MODES[MODES.len() - 1], clients: most }, 1).await?;
+        run::turn(contestant, &Load { mode: MODES[MODES.len() - 1], clients: most }, effort.seconds).await?;
     }
     let mut figures: Vec<Vec<Rounds>> = vec![vec![Rounds::new(); contestants.len()]; loads.len()];
     for round in 1..=effort.rounds {
