@@ -3,9 +3,14 @@
 //! machine.
 
 mod approvals;
+mod contestants;
 mod decisions;
+mod idle;
 mod pgbench;
+mod process;
 mod records;
+mod spread;
+mod streams;
 
 use std::time::Duration;
 
@@ -37,6 +42,12 @@ async fn main() -> anyhow::Result<()> {
     if asked("pgbench") {
         pgbench::measure(&request.effort).await?;
     }
+    if asked("streams") {
+        streams::measure(request.effort.rounds).await?;
+    }
+    if asked("idle") {
+        idle::measure().await?;
+    }
     Ok(())
 }
 
@@ -53,15 +64,24 @@ impl Request {
             match word.as_str() {
                 "--rounds" => request.effort.rounds = number()?,
                 "--seconds" => request.effort.seconds = number()?,
+                "--clients" => {
+                    let clients = words.next().and_then(|list| list.split(',').map(clients).collect());
+                    request.effort.clients = clients
+                        .with_context(|| format!("`{word}` wants numbers from 1 to {MOST_CLIENTS}: 1,32,100"))?;
+                }
                 name if NAMES.contains(&name) => request.names.push(word),
                 _ => bail!(
-                    "no benchmark `{word}`: there are {}, and --rounds N --seconds N for pgbench",
+                    "no benchmark `{word}`: there are {}, and --rounds N --seconds N --clients N,N… for pgbench",
                     NAMES.join(", ")
                 ),
             }
         }
         Ok(request)
     }
+}
+
+fn clients(word: &str) -> Option<usize> {
+    word.parse().ok().filter(|number| (1..=MOST_CLIENTS).contains(number))
 }
 
 /// Prints one figure from its samples.
@@ -71,4 +91,6 @@ fn tell(name: &str, samples: &mut [Duration], bar: &str) {
     println!("{name:<48} {:>10.2?} {:>12.2?}   {bar}", at(0.5), at(0.99));
 }
 
-const NAMES: [&str; 4] = ["decisions", "records", "approvals", "pgbench"];
+const NAMES: [&str; 6] = ["decisions", "records", "approvals", "pgbench", "streams", "idle"];
+/// Clients of one `pgbench`, which opens one file for each.
+const MOST_CLIENTS: usize = 500;

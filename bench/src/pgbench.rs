@@ -1,11 +1,13 @@
 //! `pgbench -S` straight to a PostgreSQL, through PgBouncer, through HAProxy where it is installed, and through the
 //! gateway: one run, contestants interleaved round by round, medians with their spread, ratios within a round.
 
-mod contestants;
 mod run;
 
-use contestants::Contestant;
+use e2e::postgres::pgbench;
 use run::{Figures, Load};
+
+use crate::contestants::{Contestant, Ground};
+use crate::spread::Spread;
 
 /// How long it is measured.
 #[derive(Debug)]
@@ -14,12 +16,14 @@ pub struct Effort {
     pub rounds: usize,
     /// Seconds of a turn.
     pub seconds: usize,
+    /// How many clients come at a time, one load of each protocol for each of these.
+    pub clients: Vec<usize>,
 }
 
 impl Default for Effort {
     /// Under six minutes; one more where HAProxy is installed.
     fn default() -> Self {
-        Self { rounds: 5, seconds: 2 }
+        Self { rounds: 5, seconds: 2, clients: vec![1, 32] }
     }
 }
 
@@ -27,25 +31,34 @@ impl Default for Effort {
 type Rounds = Vec<Figures>;
 
 pub async fn measure(effort: &Effort) -> anyhow::Result<()> {
-    let stage = contestants::Stage::set().await?;
+    let most = effort.clients.iter().copied().max().unwrap_or_default();
+    let ground = Ground::lay(most.max(LEAST_SESSIONS)).await?;
+    pgbench::run(&ground.direct, &["-i", "-q", "-s", SCALE]).await.ok();
+    let stage = ground.stage(r#""public.pgbench_accounts.filler" = "note""#).await?;
+    let loads = effort.loads();
     let contestants = stage.contestants();
     for contestant in &contestants {
         // Fills caches of the server and of the disk; nobody counts it.
-        run::turn(contestant, &LOADS[LOADS.len() - 1], 1).await?;
+        run::turn(contestant, &Load { mode: MODES[MODES.len() - 1], clients: most }, effort.seconds).await?;
     }
-    let mut figures: Vec<Vec<Rounds>> = vec![vec![Rounds::new(); contestants.len()]; LOADS.len()];
+    let mut figures: Vec<Vec<Rounds>> = vec![vec![Rounds::new(); contestants.len()]; loads.len()];
     for round in 1..=effort.rounds {
         eprintln!("pgbench: round {round} of {}", effort.rounds);
-        for (load, of_load) in LOADS.iter().zip(&mut figures) {
+        for (load, of_load) in loads.iter().zip(&mut figures) {
             for (contestant, rounds) in contestants.iter().zip(of_load) {
                 rounds.push(run::turn(contestant, load, effort.seconds).await?);
             }
         }
     }
-    println!("\npgbench -n -S -T {}, {} rounds; {}\n", effort.seconds, effort.rounds, stage.what_was_on());
+    println!(
+        "\npgbench -n -S -T {}, {} rounds; scale {SCALE}, {}\n",
+        effort.seconds,
+        effort.rounds,
+        stage.what_was_on()
+    );
     println!("| load | through | transactions a second (lowest to highest) | to PgBouncer | latency | CPU each |");
     println!("|---|---|---|---|---|---|");
-    for (load, of_load) in LOADS.iter().zip(&figures) {
+    for (load, of_load) in loads.iter().zip(&figures) {
         tell(load, &contestants, of_load);
     }
     Ok(())
@@ -72,27 +85,17 @@ fn tell(load: &Load, contestants: &[Contestant], of_load: &[Rounds]) {
     }
 }
 
-/// The middle of some figures, and how far apart they are.
-struct Spread {
-    lowest: f64,
-    median: f64,
-    highest: f64,
-}
-
-impl Spread {
-    fn of(figures: impl Iterator<Item = f64>) -> Self {
-        let mut sorted: Vec<f64> = figures.collect();
-        sorted.sort_by(f64::total_cmp);
-        let at = |place: usize| sorted.get(place).copied().unwrap_or(f64::NAN);
-        Self { lowest: at(0), median: at(sorted.len() / 2), highest: at(sorted.len().saturating_sub(1)) }
+impl Effort {
+    /// Every protocol under every number of clients.
+    fn loads(&self) -> Vec<Load> {
+        let clients = self.clients.iter();
+        clients.flat_map(|clients| MODES.map(|mode| Load { mode, clients: *clients })).collect()
     }
 }
 
-const LOADS: [Load; 6] = [
-    Load { mode: "simple", clients: 1 },
-    Load { mode: "extended", clients: 1 },
-    Load { mode: "prepared", clients: 1 },
-    Load { mode: "simple", clients: 32 },
-    Load { mode: "extended", clients: 32 },
-    Load { mode: "prepared", clients: 32 },
-];
+const MODES: [&str; 3] = ["simple", "extended", "prepared"];
+
+/// Half a million rows: they fit the server's own cache.
+const SCALE: &str = "5";
+/// What the server and all in front of it take at least, whoever comes.
+const LEAST_SESSIONS: usize = 100;

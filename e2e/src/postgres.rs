@@ -9,6 +9,7 @@ pub mod programs;
 pub mod psql;
 pub mod relay;
 pub mod server;
+pub mod skim;
 pub mod wire;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use certificates::Authority;
 pub use psql::Psql;
 pub use relay::Relay;
 pub use server::Server;
+pub use skim::Skim;
 pub use wire::{Answer, Fields, Message, Wire};
 
 /// Where somebody logs in, and as whom.

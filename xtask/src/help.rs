@@ -48,9 +48,10 @@ lint exceptions, machine paths, ARCHITECTURE.md.",
     },
     Task {
         name: "bench",
-        arguments: "[NAME…] [--rounds N] [--seconds N]",
+        arguments: "[NAME…] [--rounds N] [--seconds N] [--clients N,N…]",
         about: "Build the release binary and measure it against the bars: decisions, records, approvals,
-pgbench, or those that are named. --rounds (5) and --seconds (2) are pgbench's.",
+pgbench, streams, idle, or those that are named. --rounds (5) is pgbench's and streams', --seconds (2)
+and --clients (1,32) are pgbench's.",
         example: "cargo xtask bench pgbench --rounds 3",
         run: bench::run,
     },

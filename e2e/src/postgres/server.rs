@@ -38,6 +38,11 @@ impl Server {
 
     /// One that a test may kill.
     pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The same with settings that override those of the tests.
+    pub async fn start_with(settings: &str) -> Self {
         let mut random = Random::new(clock());
         for _ in 0..ATTEMPTS {
             // Below the ports that the kernel hands out by itself, so that nobody takes it while the server is down.
@@ -45,7 +50,7 @@ impl Server {
             if std::net::TcpListener::bind(("127.0.0.1", port)).is_err() {
                 continue;
             }
-            let server = Self::on(port, random.word());
+            let server = Self::on(port, random.word(), settings);
             if server.comes_up().await {
                 server.set_up().await;
                 return server;
@@ -54,12 +59,12 @@ impl Server {
         panic!("no server came up in {ATTEMPTS} attempts");
     }
 
-    fn on(port: u16, password: String) -> Self {
+    fn on(port: u16, password: String, settings: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("cs-pg-").tempdir().expect("a temporary folder").keep();
         let authority = Authority::new();
         authority.write(&folder);
-        std::fs::write(folder.join("settings"), SETTINGS.replace("FOLDER", folder.to_str().expect("UTF-8")))
-            .expect("its configuration can be written");
+        let settings = SETTINGS.replace("FOLDER", folder.to_str().expect("UTF-8")) + settings + "\n";
+        std::fs::write(folder.join("settings"), settings).expect("its configuration can be written");
         std::fs::write(folder.join("hosts"), HOSTS).expect("who may come in can be written");
         if let Some((uid, gid)) = programs::user() {
             for name in ["", "ca.pem", "server.pem", "server.key", "settings", "hosts"] {

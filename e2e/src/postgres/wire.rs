@@ -1,9 +1,10 @@
 //! A client of PostgreSQL's protocol with no opinion: it sends what it is given, byte for byte, and keeps all that comes
-//! back. It logs in with a password in clear or none.
+//! back, but what is skimmed. It logs in with a password in clear, by SCRAM without channel binding, or with none.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -98,9 +99,20 @@ impl Wire {
     /// # Errors
     /// What the server says when it refuses.
     pub async fn authenticate(&mut self, password: &str) -> Result<(), Fields> {
+        let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
         while let Some(message) = self.receive().await {
             match (message.kind, message.body.as_slice()) {
                 (b'R', [0, 0, 0, 3]) => self.send(&frame::password(password)).await,
+                (b'R', [0, 0, 0, 10, ..]) => {
+                    let said = scram.message();
+                    let length = u32::try_from(said.len()).expect("it is short").to_be_bytes();
+                    self.send(&frame::message(b'p', &[b"SCRAM-SHA-256\0", length.as_slice(), said].concat())).await;
+                }
+                (b'R', [0, 0, 0, 11, said @ ..]) => {
+                    scram.update(said).expect("the server speaks SCRAM");
+                    self.send(&frame::message(b'p', scram.message())).await;
+                }
+                (b'R', [0, 0, 0, 12, said @ ..]) => scram.finish(said).expect("the server knows the password"),
                 (b'R', [0, 0, 0, 0]) | (b'N' | b'S', _) => {}
                 (b'K', body) => body.clone_into(&mut self.key),
                 (b'Z', _) => return Ok(()),
@@ -151,6 +163,18 @@ impl Wire {
         self.unread.extend_from_slice(&bytes[..count]);
         self.received.extend_from_slice(&bytes[..count]);
         Some(())
+    }
+
+    /// What has come in, or comes next, into `buffer` and into no other place; 0 if the connection ended.
+    pub(super) async fn read_some(&mut self, buffer: &mut [u8]) -> usize {
+        if !self.unread.is_empty() {
+            let count = self.unread.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&self.unread[..count]);
+            self.unread.drain(..count);
+            return count;
+        }
+        let read = tokio::time::timeout(LIMIT, self.stream.read(buffer)).await;
+        read.unwrap_or_else(|_| panic!("nothing came within {LIMIT:?}")).unwrap_or(0)
     }
 
     /// One byte that is no message, such as the answer to a request for TLS; nothing if the connection ended.

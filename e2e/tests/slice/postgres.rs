@@ -23,6 +23,7 @@ mod named;
 mod peers;
 mod refused;
 mod several;
+mod streams;
 
 use e2e::postgres::{Answer, Bank, Fields, Psql, Wire};
 use e2e::{Gateway, Held, Site};
