@@ -2,8 +2,8 @@
 //! The procedure is that of `facts/policy-audit.md`, section 1; any error, in any evaluation, is Deny.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, Request, Response, RestrictedExpression, Schema};
 use model::{
@@ -26,6 +26,8 @@ pub struct PolicySet {
     names: Names,
     schema: String,
     authorizer: Authorizer,
+    /// Who was asked for last: sessions of the same actor on the same target share one.
+    askers: Mutex<VecDeque<(Standing, Target, Weak<Asker>)>>,
 }
 
 /// What is asked of policy: may this actor do this, now?
@@ -89,6 +91,7 @@ impl PolicySet {
             rules,
             schema: schema_text,
             authorizer: Authorizer::new(),
+            askers: Mutex::default(),
         })
     }
 
@@ -142,10 +145,19 @@ impl PolicySet {
         }
     }
 
-    /// Who asks of which target, said in Cedar's words once for many decisions of this set.
+    /// Who asks of which target, said in Cedar's words once for many decisions of this set, and for all who ask at a time.
     #[must_use]
-    pub fn asker(&self, standing: &Standing, target: &Target) -> Asker {
-        Asker(Spoken::new(&self.names, standing, target))
+    pub fn asker(&self, standing: &Standing, target: &Target) -> Arc<Asker> {
+        let mut askers = self.askers.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = askers.iter().find(|(known, of, _)| known == standing && of == target);
+        if let Some(asker) = found.and_then(|(_, _, asker)| asker.upgrade()) {
+            return asker;
+        }
+        let asker = Arc::new(Asker(Spoken::new(&self.names, standing, target)));
+        askers.retain(|(_, _, asker)| asker.strong_count() > 0);
+        askers.truncate(ASKERS - 1);
+        askers.push_front((standing.clone(), target.clone(), Arc::downgrade(&asker)));
+        asker
     }
 
     /// Whether a decision on these operations may be kept: no rule that can apply reads the time.
@@ -219,7 +231,7 @@ impl PolicySet {
         operation: &Operation,
         asker: &Spoken,
         resource: &EntityUid,
-    ) -> std::sync::Arc<Slice> {
+    ) -> Arc<Slice> {
         let key = (operation.verb, question.standing.actor.principal.kind, operation.resource.kind);
         self.index.slice(key, &asker.principals, [resource, &asker.target_uid], &self.rules)
     }
@@ -418,6 +430,9 @@ fn version_of(rules: &[Rule], schema: &str) -> PolicyVersion {
 
 /// The built-in target: the gateway itself.
 const GATEWAY: &str = "countersign";
+
+/// Askers that are shared.
+const ASKERS: usize = 64;
 
 #[cfg(test)]
 mod tests;

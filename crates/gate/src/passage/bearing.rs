@@ -20,7 +20,7 @@ pub(super) struct Bearing {
     pub(super) policy: Arc<PolicySet>,
     pub(super) target: Arc<Target>,
     /// The two, as the policy has them.
-    asker: Asker,
+    asker: Arc<Asker>,
     digest: Option<BearingDigest>,
 }
 

@@ -311,3 +311,19 @@ fn the_sliced_answer_is_the_answer_of_the_whole_set() {
     }
     assert!(seen.len() > 10, "the sample reaches too few rules: {seen:?}");
 }
+
+#[test]
+fn who_asks_alike_is_said_once_while_anybody_asks() {
+    let set = load(RULES);
+    let (standing, target) = (standing(PrincipalKind::Agent, &["agents"]), target("production"));
+    let asker = set.asker(&standing, &target);
+    assert!(Arc::ptr_eq(&asker, &set.asker(&standing.clone(), &target)));
+    let other = Standing { groups: Default::default(), ..standing.clone() };
+    assert!(!Arc::ptr_eq(&asker, &set.asker(&other, &target)));
+    let elsewhere = Target { dry_run: true, ..target.clone() };
+    assert!(!Arc::ptr_eq(&asker, &set.asker(&standing, &elsewhere)));
+    let gone = Arc::downgrade(&asker);
+    drop(asker);
+    assert!(gone.upgrade().is_none(), "nobody asks, and it is kept");
+    assert_eq!(Arc::strong_count(&set.asker(&standing, &target)), 1);
+}

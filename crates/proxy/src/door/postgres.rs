@@ -30,7 +30,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use cancel::Cancels;
-use conversation::Conversation;
 use newcomers::{Newcomers, Place};
 use seats::Seats;
 
@@ -145,10 +144,10 @@ impl PostgresDoor {
     }
 
     async fn session(self, stream: TcpStream, place: Place) {
-        let entered = login::let_in(&self, stream, &place).await;
+        let entered = Box::pin(login::let_in(&self, stream, &place)).await;
         drop(place);
         if let Some((conversation, _seat)) = entered {
-            Conversation::run(*conversation).await;
+            conversation.run().await;
         }
     }
 }

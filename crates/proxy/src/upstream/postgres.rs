@@ -164,6 +164,8 @@ pub struct Connection {
     input: BytesMut,
     output: BytesMut,
     unflushed: bool,
+    /// Bytes that are read next: few, where nothing was said for a while.
+    next_read: usize,
     pub(crate) pipeline: Underway,
     /// Bytes of a message that is too long to be held whole, still to come.
     passing: usize,
@@ -312,6 +314,17 @@ impl Connection {
         Ok(())
     }
 
+    /// Lets go of empty buffers, until something is said.
+    pub(crate) fn rest(&mut self) {
+        self.next_read = FIRST;
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        if self.output.is_empty() {
+            self.output = BytesMut::new();
+        }
+    }
+
     /// Whether more may be put behind what waits to be sent.
     #[must_use]
     pub fn has_room(&self) -> bool {
@@ -340,10 +353,11 @@ impl Connection {
     /// # Errors
     /// If the connection ends.
     pub async fn fill(&mut self) -> io::Result<()> {
-        self.input.reserve(READ);
+        self.input.reserve(self.next_read);
         loop {
             tokio::select! {
                 read = self.reader.read_buf(&mut self.input) => {
+                    self.next_read = READ;
                     return if read? == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) };
                 }
                 sent = send_some(&mut self.writer, &mut self.output), if !self.output.is_empty() || self.unflushed => {
@@ -474,6 +488,8 @@ async fn send_some(writer: &mut (impl AsyncWrite + Unpin), output: &mut BytesMut
 pub const CONNECT: Duration = Duration::from_secs(10);
 /// Bytes read at a time.
 const READ: usize = 16 << 10;
+/// Bytes read first after a rest.
+const FIRST: usize = 512;
 /// Bytes of one message that is held whole; longer rows pass in parts, where nothing masks them.
 pub const HELD: usize = 16 << 20;
 /// Bytes that wait to be sent, beyond which no rows of a COPY are put behind them.

@@ -193,13 +193,15 @@ impl Conversation {
         let Some(running) = self.turn.acts.get(at) else { return Ok(()) };
         let reading = &running.reading;
         let fields = result::fields(frame).ok_or_else(|| Failed::Misbehaved("its description of rows".to_owned()))?;
-        let columns_alone = fields.iter().all(|field| field.table != 0) && reading.origins.knows_all(&fields);
+        let known = reading.origins.knows_all(&fields);
+        let columns_alone = known && fields.iter().all(|field| field.table != 0);
+        let as_judged = columns_alone || (known && !reading.shows_older_data());
         if running.is_looked_at_in_passing {
             reading.columns_alone.store(columns_alone, Ordering::Relaxed);
         }
         let (is_plain, several) = (reading.is_plain, reading.statements > 1);
         let plan = Plan::new(&reading.origins.of(&fields), &hidden, reading.may_show_classes).ok();
-        match plan.filter(|_| columns_alone) {
+        match plan.filter(|_| as_judged) {
             Some(plan) => self.turn.mask = Some(Mask { fields, plan }),
             None if is_plain && !self.names_may_move() => self.refuse_moved(at, several),
             None if is_plain => return Err(Failed::Misbehaved("what its names mean changed".to_owned()).into()),

@@ -15,6 +15,8 @@ pub(super) struct Client {
     pub(super) input: BytesMut,
     /// What it is told next.
     pub(super) output: BytesMut,
+    /// Bytes that are read next: few, where nothing was said for a while.
+    next_read: usize,
 }
 
 impl Client {
@@ -22,7 +24,13 @@ impl Client {
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
     ) -> Self {
-        Self { reader: Box::new(reader), writer: Box::new(writer), input: BytesMut::new(), output: BytesMut::new() }
+        Self {
+            reader: Box::new(reader),
+            writer: Box::new(writer),
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            next_read: READ,
+        }
     }
 
     /// Waits for more bytes. May be dropped and called again.
@@ -30,10 +38,29 @@ impl Client {
     /// # Errors
     /// If the client is gone.
     pub(super) async fn fill(&mut self) -> io::Result<()> {
-        self.input.reserve(READ);
+        self.input.reserve(self.next_read);
         match self.reader.read_buf(&mut self.input).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(()),
+            _ => {
+                self.next_read = READ;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether it let go of its buffers, and nothing was said since.
+    pub(super) const fn rests(&self) -> bool {
+        self.next_read == FIRST
+    }
+
+    /// Lets go of empty buffers, until something is said.
+    pub(super) fn rest(&mut self) {
+        self.next_read = FIRST;
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        if self.output.is_empty() {
+            self.output = BytesMut::new();
         }
     }
 
@@ -73,6 +100,8 @@ impl Client {
 
 /// Bytes read at a time.
 const READ: usize = 16 << 10;
+/// Bytes read first after a rest.
+const FIRST: usize = 512;
 /// The longest that a client may take nothing of what it is sent.
 const STALL: Duration = Duration::from_secs(600);
 /// The longest that a connection stays at its end, for the client to take what it was told.

@@ -84,11 +84,11 @@ impl Conversation {
     }
 
     /// Until either side ends it.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self: Box<Self>) {
         let end = loop {
             let turn = match self.listen().await {
-                Ok((Ok(pipeline), closing)) => self.carry(pipeline, closing).await,
-                Ok((Err(report), closing)) => self.refuse(report, closing).await,
+                Ok((Ok(pipeline), closing)) => Box::pin(self.carry(pipeline, closing)).await,
+                Ok((Err(report), closing)) => Box::pin(self.refuse(report, closing)).await,
                 Err(end) => Err(end),
             };
             if let Err(end) = turn {
@@ -96,7 +96,7 @@ impl Conversation {
             }
         };
         self.session.let_go().await;
-        if let Err(unrecorded) = self.end_pipeline(Ending::Broken).await {
+        if let Err(unrecorded) = Box::pin(self.end_pipeline(Ending::Broken)).await {
             tracing::warn!(?unrecorded, "the end of what ran could not be recorded");
         }
         if let Some(report) = end.report() {
@@ -205,6 +205,12 @@ impl Conversation {
                 Ok(())
             }
             () = deadline(rests_until), if rests_until.is_some() => Err(End::Idle),
+            () = tokio::time::sleep(REST), if !self.client.rests() => {
+                self.client.rest();
+                self.upstream.rest();
+                self.library.forget();
+                Ok(())
+            }
         }
     }
 
@@ -548,6 +554,8 @@ fn presented(
 
 /// How long a client may take to hear why its session ends.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long nothing is said before a session lets go of what it can make again.
+const REST: std::time::Duration = std::time::Duration::from_secs(1);
 /// How long a message may take to come in whole, where its session would have ended by then.
 const SENTENCE: std::time::Duration = std::time::Duration::from_secs(60);
 /// Statements whose plans are remembered.

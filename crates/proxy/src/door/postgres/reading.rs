@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use model::{DataClass, Digest, Operation, SessionId, SessionState, Statement, Target, Verb};
+use model::{DataClass, Digest, Operation, ResourceKind, SessionId, SessionState, Statement, Target, Verb};
 use protocol::postgres::message::Report;
 use protocol::postgres::result::Status;
 use protocol::sql::postgres::{CatalogQuestion, Classified, classify, reason};
@@ -307,8 +307,13 @@ impl Reading {
 
     /// Whether it may show what stands in tables.
     pub(super) fn shows_data(&self) -> bool {
-        let shows_none = [Verb::SqlHousekeep, Verb::SqlShow, Verb::SqlSet];
-        self.statement.operations.iter().any(|operation| !shows_none.contains(&operation.verb))
+        self.statement.operations.iter().any(|operation| !shows_none(operation))
+    }
+
+    /// Whether it may show what is computed from what stood in tables before.
+    pub(super) fn shows_older_data(&self) -> bool {
+        let is_older = |operation: &Operation| !shows_none(operation) && operation.verb != Verb::SqlInsert;
+        self.statement.operations.iter().any(is_older)
     }
 
     /// Whether it only begins, ends or keeps house.
@@ -387,6 +392,12 @@ fn is_opaque(operation: &Operation) -> bool {
     let is_the_servers = ["pg_catalog", "information_schema"].contains(&&*operation.resource.schema);
     let runs_code = [Verb::SqlCall, Verb::SqlDefineCode, Verb::SqlServerFile, Verb::Unknown];
     runs_code.contains(&operation.verb) || (operation.verb == Verb::SqlSelectView && !is_the_servers)
+}
+
+/// Whether it shows nothing of tables: what it computes is computed of constants.
+fn shows_none(operation: &Operation) -> bool {
+    let of_none = operation.verb == Verb::SqlSelect && operation.resource.kind == ResourceKind::Target;
+    of_none || [Verb::SqlHousekeep, Verb::SqlShow, Verb::SqlSet].contains(&operation.verb)
 }
 
 /// Whether settings, roles or the meaning of names may be others afterwards, within one pipeline.

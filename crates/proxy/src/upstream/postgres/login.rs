@@ -14,7 +14,7 @@ use protocol::postgres::result::{Fault, Status};
 use secrecy::ExposeSecret as _;
 
 use super::dial::Stop;
-use super::{Binding, CONNECT, Connection, Failed, Host, PostgresUpstream, Proof, Underway, Wanted};
+use super::{Binding, CONNECT, Connection, Failed, Host, PostgresUpstream, Proof, READ, Underway, Wanted};
 
 impl PostgresUpstream {
     /// Connects to the first host that can be reached and will do, and logs in. `settings` are start parameters, checked by
@@ -50,6 +50,7 @@ impl PostgresUpstream {
             input: BytesMut::new(),
             output: BytesMut::new(),
             unflushed: false,
+            next_read: READ,
             pipeline: Underway::Nothing,
             passing: 0,
             prepared: HashSet::new(),
