@@ -345,6 +345,7 @@ impl Conversation {
             if let Some(running) = act.and_then(|act| self.turn.acts.get_mut(act))
                 && last
                 && running.execute.is_none()
+                && !running.is_answered()
                 && !is_ours
             {
                 running.progress = Progress::Answered(String::new());
