@@ -561,6 +561,29 @@ fn preparing_asks_nobody_and_a_denied_statement_is_not_prepared() {
 }
 
 #[test]
+fn a_dry_run_is_cleared_where_the_target_asks_for_it_and_its_bytes_go_no_other_way() {
+    let mut world = World::new();
+    let bytes = Payload(b"UPDATE customers".to_vec());
+    let dry = || Presented { purpose: Purpose::DryRun, payload: bytes.clone(), ..change() };
+    assert_eq!(world.tell(dry()), ["record refused", "refuse unsupported"]);
+    world.facts.target = Arc::new(Target { dry_run: true, ..target() });
+    world.connect();
+    assert_eq!(world.tell(dry()).last().map(String::as_str), Some("forward"));
+    assert_eq!(world.kinds().last().copied(), Some("dry-run"));
+    assert!(world.store.is_empty(), "somebody was asked");
+    let (payload, _forwarded) = world.cleared.pop().unwrap().spend();
+    assert_eq!(payload, Payload(Vec::new()));
+    world.tell(dry());
+    let (payload, _forwarded) = world.cleared.pop().unwrap().spend_dry();
+    assert_eq!(payload, bytes);
+    // What is cleared to run is not for a dry run, and what is denied is not run dry.
+    assert_eq!(world.tell(change()), OPENING);
+    world.leave();
+    let denied = Presented { purpose: Purpose::DryRun, ..presented(Verb::SqlDrop, "notes") };
+    assert_eq!(world.tell(denied).last().map(String::as_str), Some("refuse denied"));
+}
+
+#[test]
 fn statement_and_decision_are_recorded_once_a_session_and_referred_to_after() {
     let mut world = World::new();
     world.tell(presented(Verb::SqlSelect, "notes"));
