@@ -95,6 +95,12 @@ impl Plan {
         }
     }
 
+    /// Whether every cell is shown.
+    #[must_use]
+    pub fn keeps_all(&self) -> bool {
+        self.columns.iter().all(|column| *column == Column::Keep)
+    }
+
     /// How many cells were masked, by class.
     #[must_use]
     pub fn into_masked(self) -> BTreeMap<DataClass, u64> {
@@ -115,6 +121,7 @@ mod tests {
         let columns =
             [Provenance::Clean, Provenance::Classified(class("email")), Provenance::Classified(class("name"))];
         let mut plan = Plan::new(&columns, &[class("email")].into(), true).unwrap();
+        assert!(!plan.keeps_all());
         assert_eq!(plan.mask(0, Carries::Text), Ok(Masked::Keep));
         assert_eq!(plan.mask(1, Carries::Text), Ok(Masked::Text("[email]")));
         assert_eq!(plan.mask(1, Carries::OwnForm), Ok(Masked::Null));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use masking::{Carries, Masked, Plan};
 use protocol::postgres::Frame;
 use protocol::postgres::action::Reply;
-use protocol::postgres::message::{Report, Said};
+use protocol::postgres::message::{Named, Report, Said};
 use protocol::postgres::result::{self, Fault, Field, Put};
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ use super::conversation::Conversation;
 use super::ending::End;
 use super::holding::deadline;
 use super::told;
-use super::turn::{Copies, Fate, Mask, Progress, Running, Secrecy, Syncing, Until, WITHHELD};
+use super::turn::{Copies, Expected, Fate, Mask, Progress, Running, Secrecy, Syncing, Until, WITHHELD};
 use crate::upstream::postgres::{Failed, Piece};
 
 impl Conversation {
@@ -27,7 +27,7 @@ impl Conversation {
                 let done = match piece {
                     Piece::Message(frame) => self.handle_message(&frame, until)?,
                     Piece::Part(_) if self.turn.fate.is_failed() => false,
-                    Piece::Part(_) if self.turn.mask.is_some() => {
+                    Piece::Part(_) if self.turn.mask.as_ref().is_some_and(|mask| !mask.plan.keeps_all()) => {
                         return Err(Failed::Misbehaved("a row too long to be masked".to_owned()).into());
                     }
                     Piece::Part(part) => {
@@ -175,7 +175,9 @@ impl Conversation {
             self.turn.syncing = Syncing::Came;
         }
         self.turn.fate = Fate::Failed;
-        self.turn.mask = None;
+        if let (Some(mask), Some(running)) = (self.turn.mask.take(), self.turn.acts.get_mut(at)) {
+            running.masked = mask.plan.into_masked();
+        }
         self.turn.expected.clear();
         match self.turn.ours.take() {
             Some(report) => self.client.say(&Said::Report(&report)),
@@ -197,13 +199,13 @@ impl Conversation {
         let columns_alone = known && fields.iter().all(|field| field.table != 0);
         let as_judged = columns_alone || (known && !reading.shows_older_data());
         if running.is_looked_at_in_passing {
-            reading.columns_alone.store(columns_alone, Ordering::Relaxed);
+            reading.columns_alone.store(columns_alone && !fields.is_empty(), Ordering::Relaxed);
         }
         let (is_plain, several) = (reading.is_plain, reading.statements > 1);
         let plan = Plan::new(&reading.origins.of(&fields), &hidden, reading.may_show_classes).ok();
         match plan.filter(|_| as_judged) {
             Some(plan) => self.turn.mask = Some(Mask { fields, plan }),
-            None if is_plain && !self.names_may_move() => self.refuse_moved(at, several),
+            None if is_plain && !self.goes_on_behind(at) => self.refuse_moved(at, several),
             None if is_plain => return Err(Failed::Misbehaved("what its names mean changed".to_owned()).into()),
             // It ran: who is told that it failed would run it again.
             None => {
@@ -215,11 +217,12 @@ impl Conversation {
         Ok(())
     }
 
-    /// Whether the rest of the pipeline, which the server goes on with, makes or closes statements or portals: what is
-    /// dropped of its answers would leave their names in doubt.
-    fn names_may_move(&self) -> bool {
+    /// Whether the rest of the pipeline, which the server goes on with, runs other actions, or makes or closes statements or
+    /// portals: what is dropped of its answers would leave them in doubt.
+    fn goes_on_behind(&self, at: usize) -> bool {
         let moves = |reply: &Reply| matches!(reply, Reply::Parsed(..) | Reply::Bound(..) | Reply::Closed(_));
-        self.turn.expected.iter().any(|expected| moves(&expected.reply))
+        let runs = |expected: &Expected| expected.reply == Reply::Executed && expected.act != Some(at);
+        self.turn.expected.iter().any(|expected| moves(&expected.reply) || runs(expected))
     }
 
     /// An action is answered: what was masked of it is counted.
@@ -301,6 +304,10 @@ impl Conversation {
         let Some(expected) = self.turn.expected.front() else { return Err(unexpected()) };
         let is_ours = expected.is_ours;
         let in_passing = act.and_then(|act| self.turn.acts.get(act)).is_some_and(|act| act.is_looked_at_in_passing);
+        if is_ours {
+            // That of an action before, which was suspended.
+            self.turn.mask = None;
+        }
         // The portal that is executed next, described by our own asking: whatever a client describes shows no rows.
         if frame.tag == b'T' && is_ours && in_passing {
             self.check_columns(act, frame)?;
@@ -332,6 +339,9 @@ impl Conversation {
         if ends && let Some(expected) = self.turn.expected.pop_front() {
             if !is_ours {
                 self.names.handle_reply(&expected.reply);
+                if let Reply::Closed(Named::Portal(name)) = &expected.reply {
+                    self.opened.close(name);
+                }
                 if let Reply::Parsed(name, _) = &expected.reply {
                     self.doubt.trust(name);
                 }

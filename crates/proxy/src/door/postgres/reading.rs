@@ -365,8 +365,13 @@ impl Reading {
 }
 
 /// A text without its numbers and strings, by which texts that differ in them alone are told to be alike. It need not be
-/// right: who goes by it looks at what the server says.
+/// right: who goes by it looks at what the server says. One with comments, or strings of other kinds, is like no other.
 fn shape(text: &str) -> String {
+    let is_odd = |(sign, next): (char, char)| sign == '$' && !next.is_ascii_digit();
+    let pairs = || text.chars().zip(text.chars().skip(1).chain([' ']));
+    if text.contains("--") || text.contains("/*") || text.contains('\\') || pairs().any(is_odd) {
+        return text.to_owned();
+    }
     let mut shape = String::with_capacity(text.len());
     let (mut letters, mut in_word) = (text.chars().peekable(), false);
     while let Some(letter) = letters.next() {
@@ -375,6 +380,14 @@ fn shape(text: &str) -> String {
                 while letters.next_if(|inside| *inside != '\'').is_some() {}
                 letters.next();
                 shape.push('?');
+            }
+            '"' => {
+                shape.push('"');
+                while let Some(inside) = letters.next_if(|inside| *inside != '"') {
+                    shape.push(inside);
+                }
+                letters.next();
+                shape.push('"');
             }
             '0'..='9' if !in_word => {
                 while letters.next_if(|next| next.is_ascii_digit() || *next == '.').is_some() {}
@@ -558,3 +571,27 @@ const READ: usize = 256;
 const KEPT_SHAPE: usize = 4 << 10;
 /// Bytes of a text that is remembered.
 const KEPT_TEXT: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::shape;
+
+    #[test]
+    fn texts_are_alike_that_differ_in_constants_alone() {
+        let alike = shape("SELECT a1, \"it's\" FROM t WHERE id = 12.5 AND note = 'x' AND n = $1");
+        assert_eq!(alike, shape("SELECT a1, \"it's\" FROM t WHERE id = 7 AND note = 'another' AND n = $1"));
+        for other in [
+            "SELECT a2, \"it's\" FROM t WHERE id = 7 AND note = 'x' AND n = $1",
+            "SELECT a1, \"is\" FROM t WHERE id = 7 AND note = 'x' AND n = $1",
+        ] {
+            assert_ne!(alike, shape(other), "{other}");
+        }
+        for (one, other) in [
+            ("/*'*/ SELECT id FROM t /*'*/", "/*'*/ SELECT lower(x) FROM t /*'*/"),
+            ("-- don't\nSELECT a FROM t", "-- don't\nSELECT count(*) FROM t"),
+            ("SELECT $$it's$$, a FROM t", "SELECT $$it's$$, b FROM t"),
+        ] {
+            assert_ne!(shape(one), shape(other));
+        }
+    }
+}

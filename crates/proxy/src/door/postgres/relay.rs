@@ -400,7 +400,7 @@ impl Conversation {
         let may_show = running.reading.may_show_classes || running.goes_on;
         let plan = Plan::new(&origins.of(&fields), hidden, may_show).map_err(|why| withheld(&why))?;
         let columns_alone = fields.iter().all(|field| field.table != 0) && origins.knows_all(&fields);
-        running.reading.columns_alone.store(columns_alone, Ordering::Relaxed);
+        running.reading.columns_alone.store(columns_alone && !fields.is_empty(), Ordering::Relaxed);
         Ok(Mask { fields, plan })
     }
 

@@ -58,6 +58,11 @@ impl Opened {
         }
     }
 
+    /// It is closed: another of its name is not known.
+    pub(super) fn close(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// No transaction is open any more. Of what outlives it nothing is known from here on.
     pub(super) fn handle_idle(&mut self) {
         self.0.clear();
