@@ -21,19 +21,19 @@ use protocol::postgres::result::FIRST_OF_OTHERS;
 use serde_json::Value;
 
 use super::PostgresDoor;
-use super::reading::{Library, Reading, State, Types, Unread};
+use super::reading::{Library, ON_ROWS, Reading, State, Types, Unread};
 use crate::upstream::postgres::{Answered, Connection};
 
 /// What is asked about one held action.
 pub(super) struct Inquiry {
-    pub(super) door: PostgresDoor,
-    pub(super) standing: Standing,
-    pub(super) target: Arc<Target>,
-    pub(super) review: ReviewId,
-    pub(super) reading: Arc<Reading>,
+    door: PostgresDoor,
+    standing: Standing,
+    target: Arc<Target>,
+    review: ReviewId,
+    reading: Arc<Reading>,
     /// The state in which the action would run.
-    pub(super) state: Arc<SessionState>,
-    text: String,
+    state: Arc<SessionState>,
+    text: Arc<str>,
     types: Arc<[u32]>,
     parameters: Arc<[Parameter]>,
 }
@@ -53,7 +53,7 @@ impl Inquiry {
             review,
             reading: Arc::clone(reading),
             state: Arc::clone(state),
-            text: act.statement.text.to_string(),
+            text: Arc::clone(&act.statement.text),
             types: Arc::clone(&act.statement.types),
             parameters: Arc::clone(&act.parameters),
         }
@@ -105,7 +105,7 @@ impl Inquiry {
     fn may_be_planned(&self) -> Result<(), String> {
         let reading = &self.reading;
         let is_plain =
-            |operation: &Operation| PLANNED.contains(&operation.verb) && operation.resource.kind == ResourceKind::Table;
+            |operation: &Operation| ON_ROWS.contains(&operation.verb) && operation.resource.kind == ResourceKind::Table;
         let goes_by_names = !(reading.executes.is_empty() && reading.fetches.is_empty() && reading.declares.is_empty());
         if reading.statements != 1 || goes_by_names || !reading.statement.operations.iter().all(is_plain) {
             return Err("only for a single SELECT, INSERT, UPDATE, DELETE or MERGE of tables, without code of others"
@@ -125,7 +125,7 @@ impl Inquiry {
         if reading.statement.bound != self.reading.statement.bound {
             return Err("its names mean something else on another connection".to_owned());
         }
-        let tables = tables_of(&self.reading.statement.operations, &PLANNED);
+        let tables = tables_of(&self.reading.statement.operations, &ON_ROWS);
         let found = opened.connection.passes_on(&tables).await.map_err(|error| not_asked(&error))?;
         let runs_code = ["default", "statistics", "policy", "relation"];
         match found.iter().find(|(what, _)| runs_code.contains(&what.as_str())) {
@@ -191,7 +191,7 @@ impl Inquiry {
     async fn dry_run(&self, limit: Duration) -> Result<u64, String> {
         let changes = |operation: &&Operation| CHANGED.contains(&operation.verb);
         let operations = &self.reading.statement.operations;
-        let only_reads = |operation: &Operation| PLANNED[..2].contains(&operation.verb);
+        let only_reads = |operation: &Operation| [Verb::SqlSelect, Verb::SqlSelectUnbounded].contains(&operation.verb);
         if !operations.iter().any(|operation| changes(&operation))
             || !operations.iter().all(|operation| changes(&operation) || only_reads(operation))
             || self.text.to_ascii_lowercase().contains("default")
@@ -200,8 +200,7 @@ impl Inquiry {
         }
         let settings = [("statement_timeout", limit.as_millis().to_string())];
         let mut opened = self.open(Way::DRY_RUN, &settings).await?;
-        let text: Arc<str> = self.text.as_str().into();
-        let reading = self.read(&mut opened, &text).await?;
+        let reading = self.read(&mut opened, &self.text).await?;
         self.check_there(&mut opened, &reading).await?;
         if reading.statement != self.reading.statement || !reading.copied.is_empty() {
             return Err(
@@ -304,20 +303,22 @@ fn not_asked(error: &dyn Display) -> String {
     format!("the server could not be asked: {error}")
 }
 
+fn word<'v>(node: &'v Value, name: &str) -> &'v str {
+    node.get(name).and_then(Value::as_str).unwrap_or("")
+}
+
 /// How many rows a plan concerns: those that its writes take, at any depth; where it writes nothing, those that it gives.
 fn estimate(plan: Option<&str>) -> Result<u64, String> {
     let odd = || "the server's plan could not be read".to_owned();
     let plan: Value = serde_json::from_str(plan.ok_or_else(odd)?).map_err(|_| odd())?;
     let top = plan.get(0).and_then(|plan| plan.get("Plan")).ok_or_else(odd)?;
     let rows = |node: &Value| node.get("Plan Rows").and_then(Value::as_u64).ok_or_else(odd);
-    let text = |node: &Value, name: &str| node.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
-    let below = |node: &'_ Value| node.get("Plans").and_then(Value::as_array).cloned().unwrap_or_default();
-    let (mut written, mut list) = (None, vec![top.clone()]);
+    let (mut written, mut list) = (None, vec![top]);
     while let Some(node) = list.pop() {
-        let inner = below(&node);
-        if text(&node, "Node Type") == "ModifyTable" {
+        let inner = node.get("Plans").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        if word(node, "Node Type") == "ModifyTable" {
             let sources =
-                inner.iter().filter(|inner| ["Outer", "Member"].contains(&text(inner, "Parent Relationship").as_str()));
+                inner.iter().filter(|inner| ["Outer", "Member"].contains(&word(inner, "Parent Relationship")));
             let taken = sources.map(rows).try_fold(0_u64, |sum, rows| Ok::<_, String>(sum.saturating_add(rows?)))?;
             written = Some(written.unwrap_or(0_u64).saturating_add(taken));
         }
@@ -326,18 +327,6 @@ fn estimate(plan: Option<&str>) -> Result<u64, String> {
     written.map_or_else(|| rows(top), Ok)
 }
 
-/// What may be planned: it reads and writes tables, and nothing else.
-const PLANNED: [Verb; 9] = [
-    Verb::SqlSelect,
-    Verb::SqlSelectUnbounded,
-    Verb::SqlSelectLocking,
-    Verb::SqlInsert,
-    Verb::SqlUpdate,
-    Verb::SqlUpdateUnbounded,
-    Verb::SqlDelete,
-    Verb::SqlDeleteUnbounded,
-    Verb::SqlMerge,
-];
 /// What a dry run may change.
 const CHANGED: [Verb; 4] = [Verb::SqlUpdate, Verb::SqlUpdateUnbounded, Verb::SqlDelete, Verb::SqlDeleteUnbounded];
 /// The longest that an estimate may take.

@@ -561,6 +561,18 @@ impl State {
     }
 }
 
+/// What gives rows of tables, or changes them, and does nothing else.
+pub(super) const ON_ROWS: [Verb; 9] = [
+    Verb::SqlSelect,
+    Verb::SqlSelectUnbounded,
+    Verb::SqlSelectLocking,
+    Verb::SqlInsert,
+    Verb::SqlUpdate,
+    Verb::SqlUpdateUnbounded,
+    Verb::SqlDelete,
+    Verb::SqlDeleteUnbounded,
+    Verb::SqlMerge,
+];
 /// Rounds of questions about one text: each asks for what the answers before made plain.
 const ROUNDS: usize = 8;
 /// Bytes of a text that is read off the threads that sessions share.

@@ -14,7 +14,7 @@ use protocol::postgres::message::Report;
 use protocol::postgres::result::{self, Field};
 use tokio::time::Instant;
 
-use super::reading::{Reading, Words};
+use super::reading::{ON_ROWS, Reading, Words};
 
 /// A step of a pipeline that nothing stands in the way of any more.
 pub(super) enum Going {
@@ -161,7 +161,10 @@ impl Running {
     pub(super) fn can_go_in_messages(&self) -> bool {
         let operations = &self.reading.statement.operations;
         let is_one = self.reading.statements == 1 && !self.reading.may_show_classes && !operations.is_empty();
-        is_one && operations.iter().all(|operation| IN_MESSAGES.contains(&operation.verb))
+        is_one
+            && operations
+                .iter()
+                .all(|operation| ON_ROWS.contains(&operation.verb) || operation.verb == Verb::SqlExplain)
     }
 
     pub(super) fn is_plain(&self) -> bool {
@@ -340,20 +343,6 @@ pub(super) struct Mask {
     pub(super) fields: Vec<Field>,
     pub(super) plan: Plan,
 }
-
-/// What a Query may do that goes in messages: it gives rows, or changes them, and nothing else.
-const IN_MESSAGES: [Verb; 10] = [
-    Verb::SqlSelect,
-    Verb::SqlSelectUnbounded,
-    Verb::SqlSelectLocking,
-    Verb::SqlInsert,
-    Verb::SqlUpdate,
-    Verb::SqlUpdateUnbounded,
-    Verb::SqlDelete,
-    Verb::SqlDeleteUnbounded,
-    Verb::SqlMerge,
-    Verb::SqlExplain,
-];
 
 /// What a relay waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
