@@ -285,10 +285,14 @@ pub struct Facts {
     pub limit: Option<i64>,
     /// The planner's statistics for the table, in rows; absent when the catalog has none.
     pub estimated_rows: Option<i64>,
-    /// Columns of the table that are written, or read wherever the statement names them; absent where that is not known, and
-    /// where whole rows go.
+    /// Columns of the table that are written, or read wherever the statement names them, or that privileges are given on;
+    /// absent where that is not known, and where whole rows go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<BTreeSet<String>>,
+    /// Privileges that the statement gives, by the upstream's lower-case names; absent where it gives none, and where not all
+    /// are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privileges: Option<BTreeSet<String>>,
 }
 
 /// One thing that an action does to one resource.

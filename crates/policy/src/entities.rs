@@ -144,9 +144,11 @@ pub(crate) fn context(facts: &Facts, operations: usize, now: Option<Timestamp>) 
     if let Some(rows) = facts.estimated_rows {
         pairs.push(("estimated_rows".to_owned(), RestrictedExpression::new_long(rows)));
     }
-    if let Some(columns) = &facts.columns {
-        let columns = columns.iter().map(|column| RestrictedExpression::new_string(column.clone()));
-        pairs.push(("columns".to_owned(), RestrictedExpression::new_set(columns)));
+    for (fact, names) in [("columns", &facts.columns), ("privileges", &facts.privileges)] {
+        if let Some(names) = names {
+            let names = names.iter().map(|name| RestrictedExpression::new_string(name.clone()));
+            pairs.push((fact.to_owned(), RestrictedExpression::new_set(names)));
+        }
     }
     if let Some(now) = now {
         pairs.push(time(now));

@@ -91,7 +91,7 @@ entity Target { kind: String, environment: String, owner: Group } tags String;
 entity Review { lineage: Set<Person>, target: Target, environment: String };
 type Act = {
   now: datetime, has_where: Bool, bounded: Bool, classified: Bool, operations: Long,
-  limit?: Long, estimated_rows?: Long, columns?: Set<String>,
+  limit?: Long, estimated_rows?: Long, columns?: Set<String>, privileges?: Set<String>,
 };
 "#;
 

@@ -153,6 +153,35 @@ fn a_rule_that_errors_denies() {
 }
 
 #[test]
+fn a_rule_reads_the_privileges_that_a_grant_gives() {
+    let deletes = load(
+        r#"@id("dba") permit (principal, action == Action::"sql.escalate", resource);
+        @id("no-deletes") forbid (principal, action, resource)
+        when { context has privileges && context.privileges.contains("delete") };"#,
+    );
+    let person = standing(PrincipalKind::Person, &[]);
+    let decide = |set: &PolicySet, privileges: Option<&[&str]>| {
+        let mut grant = operation(Verb::SqlEscalate);
+        grant.facts.privileges = privileges.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        word(&ask(set, &person, &target("production"), &[grant]))
+    };
+    assert_eq!(decide(&deletes, Some(&["select", "usage"])), "allow dba");
+    assert_eq!(decide(&deletes, Some(&["delete", "select"])), "deny no-deletes");
+    assert_eq!(decide(&deletes, None), "allow dba");
+    // As the documentation has it.
+    let reads = load(
+        r#"@id("dba") permit (principal, action == Action::"sql.escalate", resource);
+        @id("grants-only-reads") forbid (principal, action == Action::"sql.escalate", resource)
+        unless { context has privileges && ["select", "usage"].containsAll(context.privileges) };"#,
+    );
+    assert_eq!(decide(&reads, Some(&["select"])), "allow dba");
+    assert_eq!(decide(&reads, Some(&["maintain", "select"])), "deny grants-only-reads");
+    assert_eq!(decide(&reads, None), "deny grants-only-reads");
+    let asked_nothing = r#"@id("a") forbid (principal, action, resource) when { context.privileges.contains("x") };"#;
+    assert!(refused(asked_nothing).contains("privileges"), "{}", refused(asked_nothing));
+}
+
+#[test]
 fn no_rule_lets_an_agent_or_pipeline_change_the_gateway() {
     let rules = r#"@id("agents") permit (principal, action, resource);
         @id("named") permit (principal, action in Action::"escalate", resource in Target::"countersign");"#;

@@ -17,7 +17,7 @@ pub mod reason;
 mod tree;
 mod utility;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use model::{Bound, Facts, Operation, Resource, ResourceKind, Verb};
 use pg_raw_parse::Node;
@@ -134,8 +134,9 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
     let mut meaning = Meaning { statements, ..reading.meaning };
     meaning.bound.sort();
     meaning.bound.dedup();
-    let mut seen = BTreeSet::new();
-    meaning.operations.retain(|operation| seen.insert((operation.verb, operation.resource.clone())));
+    // One with other facts is another: it is judged by its own.
+    let mut seen = HashSet::new();
+    meaning.operations.retain(|operation| seen.insert(operation.clone()));
     Ok(Classified::Meaning(meaning))
 }
 

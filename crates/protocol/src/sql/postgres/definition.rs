@@ -217,6 +217,7 @@ impl Reading<'_> {
     fn create_schema(&mut self, create: &CreateSchemaStmt) {
         let owner = create.authrole().and_then(|role| role.rolename());
         self.on_named(Verb::SqlCreate, create.schemaname().or(owner).into_iter());
+        create.authrole().into_iter().for_each(|role| self.on_role_spec(Some(role)));
         create.schema_elts().iter().for_each(|element| self.statement(element));
     }
 
@@ -285,6 +286,9 @@ impl Reading<'_> {
                 self.on_existing(verb, alter.relation());
             } else {
                 self.on_relation(verb, alter.relation());
+            }
+            if command.subtype == AlterTableType::AT_ChangeOwner {
+                self.on_role_spec(command.newowner());
             }
             match command.def() {
                 element @ (Node::ColumnDef(_) | Node::Constraint(_)) => self.element(element),

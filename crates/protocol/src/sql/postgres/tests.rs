@@ -203,6 +203,7 @@ fn repeated(before: &str, each: &str, count: usize, after: &str) -> String {
 
 #[test]
 fn hostile_text_ends_in_an_answer_on_a_small_stack() {
+    let columns = (0..20_000).map(|column| format!("c{column}")).collect::<Vec<_>>().join(",");
     let deep = [
         repeated("SELECT ", "1+", 300_000, "1"),
         repeated("SELECT ", "(", 20_000, &repeated("1", ")", 20_000, "")),
@@ -218,6 +219,11 @@ fn hostile_text_ends_in_an_answer_on_a_small_stack() {
         repeated("INSERT INTO notes SELECT c.lower FROM customers c", ", customers c", 20_000, " WHERE c.x = c.y"),
         repeated("UPDATE customers SET name = name", " || customers.email", 50_000, ""),
         repeated("UPDATE customers SET name = 'x' WHERE id = 1", " AND email = 'a' AND c.lower = 1", 20_000, ""),
+        repeated("GRANT ALL ON orders TO r", ",r", 200_000, " WITH GRANT OPTION"),
+        repeated(&format!("GRANT SELECT ({columns}) ON t"), ",t", 100_000, " TO bob"),
+        repeated("", "GRANT r TO s;", 10_000, ""),
+        repeated("CREATE ROLE r ROLE r", ",r", 200_000, " ADMIN PUBLIC"),
+        repeated("GRANT r TO ", "ä", 100_000, ""),
         "SELECT 'a\0b'".to_owned(),
         "x".repeat(model::limit::STATEMENT_BYTES + 1),
     ];
@@ -470,4 +476,90 @@ fn the_columns_that_a_statement_names_are_told_or_nothing_is() {
     let meaning = read("INSERT INTO orders (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET note = 'x'").unwrap();
     let update = meaning.operations.iter().find(|operation| operation.verb == Verb::SqlUpdate).unwrap();
     assert_eq!(update.facts.columns, Some(BTreeSet::from(["note".to_owned()])));
+}
+
+/// What the operations of a text tell of privileges, each told once.
+fn given(text: &str) -> BTreeSet<Option<String>> {
+    let told =
+        |operation: Operation| operation.facts.privileges.map(|names| names.into_iter().collect::<Vec<_>>().join(", "));
+    read(text).unwrap().operations.into_iter().map(told).collect()
+}
+
+#[test]
+fn every_operation_of_a_grant_tells_the_privileges_that_are_given() {
+    let tables = "delete, insert, maintain, references, select, trigger, truncate, update";
+    let named = format!("{tables}, usage");
+    let named_on = named.replace("insert", "grant option, insert");
+    for (text, privileges) in [
+        ("GRANT SELECT ON orders TO bob", "select"),
+        ("GRANT SELECT, \"delete\" ON orders, missing TO bob, PUBLIC", "delete, select"),
+        ("GRANT SELECT ON orders TO bob WITH GRANT OPTION", "grant option, select"),
+        ("GRANT ALL ON orders TO bob", &named),
+        ("GRANT ALL PRIVILEGES ON TABLE orders TO bob WITH GRANT OPTION", &named_on),
+        ("GRANT ALL (id) ON orders TO bob", "insert, references, select, update"),
+        ("GRANT rule, DELETE ON orders TO bob", "delete, rule"),
+        ("GRANT ALL ON ALL TABLES IN SCHEMA audit TO bob", tables),
+        ("GRANT ALL ON SEQUENCE s TO bob", "select, update, usage"),
+        ("GRANT ALL ON DATABASE d TO bob", "connect, create, temporary"),
+        ("GRANT TEMP ON DATABASE d TO bob", "temporary"),
+        ("GRANT ALL ON SCHEMA s TO bob", "create, usage"),
+        ("GRANT ALL ON TABLESPACE s TO bob", "create"),
+        ("GRANT ALL ON FUNCTION f() TO bob", "execute"),
+        ("GRANT ALL ON ALL ROUTINES IN SCHEMA s TO bob", "execute"),
+        ("GRANT ALL ON LANGUAGE l TO bob", "usage"),
+        ("GRANT ALL ON TYPE t TO bob", "usage"),
+        ("GRANT ALL ON DOMAIN t TO bob", "usage"),
+        ("GRANT ALL ON FOREIGN DATA WRAPPER w TO bob", "usage"),
+        ("GRANT ALL ON FOREIGN SERVER s TO bob", "usage"),
+        ("GRANT ALL ON LARGE OBJECT 7 TO bob", "select, update"),
+        ("GRANT ALL ON PARAMETER work_mem TO bob", "alter system, set"),
+        ("GRANT ALTER SYSTEM ON PARAMETER work_mem TO bob", "alter system"),
+        ("ALTER DEFAULT PRIVILEGES FOR ROLE alice GRANT ALL ON TABLES TO bob", tables),
+        ("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO bob WITH GRANT OPTION", "grant option, usage"),
+        ("GRANT admin, writers TO bob, alice", "member"),
+        ("GRANT admin TO bob WITH ADMIN OPTION", "admin option, member"),
+        ("GRANT admin TO bob WITH SET FALSE, ADMIN TRUE", "admin option, member"),
+        ("GRANT admin TO bob WITH ADMIN FALSE", "member"),
+        ("ALTER GROUP admin ADD USER bob", "member"),
+        ("ALTER GROUP admin DROP USER bob", ""),
+        ("REVOKE ALL ON orders FROM bob", ""),
+        ("REVOKE GRANT OPTION FOR SELECT ON orders FROM bob", ""),
+        ("REVOKE ADMIN OPTION FOR admin FROM bob", ""),
+        ("ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM bob", ""),
+        ("CREATE ROLE eve SUPERUSER IN ROLE admin", ""),
+        ("ALTER TABLE orders OWNER TO bob", ""),
+    ] {
+        let expected = (!privileges.is_empty()).then(|| privileges.to_owned());
+        assert_eq!(given(text), BTreeSet::from([expected]), "{text}");
+    }
+}
+
+#[test]
+fn what_one_statement_of_a_text_tells_does_not_stand_for_another() {
+    let each = ["select", "delete"].map(|name| Some(name.to_owned()));
+    let found = given("GRANT SELECT ON orders TO bob; GRANT DELETE ON orders TO bob; REVOKE ALL ON orders FROM bob");
+    assert_eq!(found, BTreeSet::from_iter(each.into_iter().chain([None])));
+    let text = "UPDATE orders SET note = 'x' WHERE id = 1; UPDATE orders SET total = 1 WHERE id = 2";
+    let columns = read(text).unwrap().operations.into_iter().flat_map(|operation| operation.facts.columns.unwrap());
+    assert_eq!(columns.collect::<Vec<_>>(), ["note", "total"]);
+    let text = "SELECT id FROM orders WHERE id = 1; SELECT id FROM orders";
+    let bounds = read(text).unwrap().operations.into_iter().map(|operation| operation.facts.bounded);
+    assert_eq!(bounds.collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn a_grant_on_columns_tells_them_for_its_tables() {
+    for (text, columns) in [
+        ("GRANT SELECT (id, note), UPDATE (total) ON orders TO bob", Some("id note total")),
+        ("GRANT ALL (note) ON orders TO bob", Some("note")),
+        ("GRANT SELECT (note), DELETE ON orders TO bob", None),
+        ("GRANT SELECT ON orders TO bob", None),
+        ("REVOKE SELECT (note) ON orders FROM bob", None),
+    ] {
+        let expected = columns.map(|columns| columns.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>());
+        for operation in read(text).unwrap().operations {
+            let is_table = operation.resource.kind == ResourceKind::Table;
+            assert_eq!(operation.facts.columns, expected.clone().filter(|_| is_table), "{text}");
+        }
+    }
 }
