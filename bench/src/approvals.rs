@@ -20,7 +20,7 @@ use model::{
     Strength, Target, TargetKind, Timestamp, Verb, VerdictKind,
 };
 use policy::{PolicySet, SourceFile};
-use proxy::door::postgres::{Entrance, Limits, PostgresDoor};
+use proxy::door::postgres::{Authentication, Entrance, Limits, PostgresDoor};
 use proxy::upstream::postgres::{Binding, Host, PostgresUpstream, Proof, Protection, Wanted};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -184,7 +184,9 @@ async fn to_the_upstream() -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let at = listener.local_addr()?;
     let way_in = (String::new(), Limits::default());
-    let door = PostgresDoor::new(stage.node.clone(), Arc::new(upstream), Entrance::default(), way_in);
+    let authentication = Authentication::Password;
+    let entrance = Entrance { tls: None, asks_for_certificates: false, proxies: Vec::new(), authentication };
+    let door = PostgresDoor::new(stage.node.clone(), Arc::new(upstream), entrance, way_in);
     tasks.spawn(door.serve(listener));
     let login = Login::tcp(at, "reporter", stage.token.reveal(), "orders");
     let mut client = Wire::open(&login).await;

@@ -93,6 +93,12 @@ impl Site {
         self
     }
 
+    /// Has every door of a target ask for SCRAM.
+    pub fn with_scram_doors(self) -> Self {
+        self.replace("countersign.toml", UPSTREAM_CA, &format!("{UPSTREAM_CA}\nauthentication = \"scram-sha-256\""));
+        self
+    }
+
     /// Adds rules beside the starter's.
     pub fn with_rules(self, rules: &str) -> Self {
         self.write("policies/more.cedar", rules);

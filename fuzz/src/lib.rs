@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod postgres;
 pub mod proposal;
+pub mod scram;
 pub mod sql;
 
 /// A function that may be fuzzed.
@@ -18,6 +19,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("postgres_messages", postgres::messages),
     ("postgres_results", postgres::results),
     ("proposal", proposal::body),
+    ("scram", scram::exchange),
     ("sql_postgres", sql::postgres),
     ("sql_sqlite", sql::sqlite),
 ];

@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use protocol::postgres::Frame;
 use protocol::postgres::action::{Act, Building, Names, Pipeline, Reply, Step, query};
 use protocol::postgres::message::{
-    LARGE, Message, Opening, Said, read, take_frame, take_frame_within, take_opening, take_password,
+    LARGE, Message, Opening, Said, read, take_choice, take_frame, take_frame_within, take_opening, take_password,
 };
 use protocol::postgres::result::{Fault, Put, cells, fields, put_cell, rewrite_row, rows_of, setting, status, tag};
 
@@ -82,6 +82,10 @@ impl Heard {
     }
 
     fn password(&mut self) -> bool {
+        // The same bytes as a choice among ways, which is another reading of the same message.
+        if let Ok(Some((mechanism, words))) = take_choice(&mut self.input.clone()) {
+            assert!(mechanism.len() + words.len() < self.input.len());
+        }
         match take_password(&mut self.input) {
             Ok(None) => return false,
             Ok(Some(password)) => {

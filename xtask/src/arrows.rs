@@ -42,7 +42,7 @@ const TABLE: &[Row] = &[
             "console",
         ],
     ),
-    ("fuzz", PURE),
+    ("fuzz", &["model", "policy", "protocol", "masking", "audit", "gate", "identity"]),
     ("simulation", PURE),
     ("xtask", &[]),
 ];

@@ -98,6 +98,7 @@ struct RawTarget {
     tls: Option<postgres::DoorCertificate>,
     #[serde(default)]
     proxy_protocol: Vec<IpNet>,
+    authentication: Option<postgres::Method>,
     longest_run: Option<String>,
     sessions: Option<usize>,
     sessions_per_actor: Option<usize>,
@@ -182,6 +183,7 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
         upstream_certificate: raw.upstream_certificate,
         tls: raw.tls,
         proxies: raw.proxy_protocol,
+        authentication: raw.authentication,
         allowed,
     };
     let (place, address, role) = match kind {

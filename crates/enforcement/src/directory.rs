@@ -7,7 +7,7 @@ use audit::Kind;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use gate::{Applied, Change, DirectoryChange, Journal, NewPrincipal};
-use identity::{Token, TokenHash, verify_passphrase};
+use identity::{Bearer, Exchange, Mechanism, Token, TokenCredential, Unproven, verify_passphrase};
 use model::{GroupName, Name, Principal, PrincipalId, PrincipalKind, Standing, Timestamp};
 use secrecy::SecretString;
 
@@ -60,6 +60,17 @@ pub enum AuthenticationFailed {
     Unavailable(String),
 }
 
+/// Why a login by SCRAM came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScramFailed {
+    /// What the client said is not SCRAM, or not what was asked for.
+    #[error("{0}")]
+    ClientMisbehaved(&'static str),
+    /// It did not prove itself.
+    #[error(transparent)]
+    Failed(#[from] AuthenticationFailed),
+}
+
 /// Failures of the last minutes, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
@@ -103,13 +114,53 @@ impl Enforcement {
         let known = credential.filter(|found| {
             found.active
                 && found.principal.kind != PrincipalKind::Person
-                && token.matches(&TokenHash(found.hash.clone()))
+                && token.matches(&TokenCredential(found.hash.clone()))
         });
         if known.is_none() {
             return Err(self.login_failed("token", Some(token.principal())).await);
         }
         let standing = self.0.store.standing(token.principal()).await.map_err(unavailable)?;
         standing.filter(|standing| standing.active).ok_or(AuthenticationFailed::Wrong)
+    }
+
+    /// Somebody who calls themself `name` begins, by `message`, to prove by SCRAM that they bear that agent's or pipeline's
+    /// token. Whether there is one shows at the end only.
+    ///
+    /// # Errors
+    /// If they do not begin as they must, or the store fails.
+    pub async fn begin_scram(
+        &self,
+        name: &str,
+        (mechanism, end_point): (Mechanism, Option<&[u8]>),
+        message: &[u8],
+    ) -> Result<Exchange, ScramFailed> {
+        let found = match name.parse() {
+            Ok(name) => self.0.store.credential_by_name(&name).await.map_err(unavailable)?,
+            Err(_) => None,
+        };
+        let bearer = found.filter(|found| found.active && found.principal.kind != PrincipalKind::Person);
+        let whom = bearer.and_then(|found| Some((found.principal.id, TokenCredential(found.hash).verifier()?)));
+        self.unless_wrong(Exchange::begin((name, whom), (mechanism, end_point), message)).await
+    }
+
+    /// Who ended, by `message`, an exchange that was begun.
+    ///
+    /// # Errors
+    /// If they did not prove themself.
+    pub async fn finish_scram(&self, exchange: Exchange, message: &[u8]) -> Result<(Standing, Bearer), ScramFailed> {
+        let proven = self.unless_wrong(exchange.finish(message)).await?;
+        let standing = self.0.store.standing(proven.principal()).await.map_err(unavailable)?;
+        let standing = standing.filter(|standing| standing.active).ok_or(AuthenticationFailed::Wrong)?;
+        Ok((standing, proven))
+    }
+
+    async fn unless_wrong<T>(&self, step: Result<T, Unproven>) -> Result<T, ScramFailed> {
+        match step {
+            Ok(done) => Ok(done),
+            Err(Unproven::Wrong) => Err(self.login_failed("scram", None).await.into()),
+            Err(Unproven::ClientMisbehaved(why)) => Err(ScramFailed::ClientMisbehaved(why)),
+            Err(error @ Unproven::NoRandomness) => Err(unavailable(error).into()),
+        }
     }
 
     /// Whether this is the person, by passphrase. Some 20 ms of CPU.
@@ -213,9 +264,10 @@ impl Enforcement {
         let owner = owner.ok_or_else(|| format!("there is no active person `{}` to own it", new.owner))?;
         let id = PrincipalId::from_random(identity::random().map_err(|error| error.to_string())?);
         let token = Token::mint(id).map_err(|error| error.to_string())?;
+        let credential = token.credential(new.name.as_str()).0;
         let principal = Principal { id, kind: new.kind, name: new.name };
         let owner = Some(owner.principal.id);
-        let added = NewPrincipal { principal, owner, added_by: by, groups: new.groups, credential: token.hash().0 };
+        let added = NewPrincipal { principal, owner, added_by: by, groups: new.groups, credential };
         Ok(Minted { principal: self.add(added, by).await?, token })
     }
 

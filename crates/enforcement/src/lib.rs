@@ -15,9 +15,10 @@ mod stripe;
 mod waker;
 mod writer;
 
-pub use directory::{AuthenticationFailed, Minted, NewAgent, NewPerson};
+pub use directory::{AuthenticationFailed, Minted, NewAgent, NewPerson, ScramFailed};
 pub use enforcement::{Cut, Enforcement, Event, Settings, Startup};
 pub use http::{Caller, OrProblem, refuse_the_rest};
+pub use identity::Mechanism;
 pub use log::{LogError, Proven, ReadRecord};
 pub use problem::Problem;
 pub use search::{Found, SearchError};

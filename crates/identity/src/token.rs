@@ -1,10 +1,13 @@
 //! Tokens of agents and pipelines: `cst_<principal id>_<256 random bits>`, shown once, stored as SHA-256.
-//! The id stands in the token, so that checking one reads one row; equality is compared in constant time.
+//! The id stands in the token, so that checking one reads one row; equality is compared in constant time. Beside the hash
+//! stands what proves the token by SCRAM.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::rand;
 use model::{PrincipalId, sha256};
 use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::Verifier;
 
 /// A token as its bearer has it.
 #[derive(Debug)]
@@ -13,9 +16,22 @@ pub struct Token {
     text: SecretString,
 }
 
-/// What the store keeps of a token.
+/// What the store keeps of a token: its hash, then its [`Verifier`]. Tokens that were minted before there was one have the
+/// hash alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenHash(pub String);
+pub struct TokenCredential(pub String);
+
+impl TokenCredential {
+    fn hash(&self) -> &str {
+        self.0.split_once(' ').map_or(&self.0, |(hash, _)| hash)
+    }
+
+    /// What proves the token by SCRAM, if that is known of it.
+    #[must_use]
+    pub fn verifier(&self) -> Option<Verifier> {
+        self.0.split_once(' ').and_then(|(_, verifier)| Verifier::parse(verifier))
+    }
+}
 
 /// The system's random source failed: no secret can be made.
 #[derive(Debug, thiserror::Error)]
@@ -67,16 +83,20 @@ impl Token {
         self.text.expose_secret()
     }
 
-    /// What the store keeps.
+    /// What the store keeps, of a principal with this name. A few ms of CPU.
     #[must_use]
-    pub fn hash(&self) -> TokenHash {
-        TokenHash(sha256(&[b"countersign/token/v1\0", self.text.expose_secret().as_bytes()]).to_string())
+    pub fn credential(&self, name: &str) -> TokenCredential {
+        TokenCredential(format!("{} {}", self.hash(), Verifier::of(self, name)))
     }
 
-    /// Whether it is the token that was stored as `hash`.
+    fn hash(&self) -> String {
+        sha256(&[b"countersign/token/v1\0", self.text.expose_secret().as_bytes()]).to_string()
+    }
+
+    /// Whether it is the token that is stored as `credential`.
     #[must_use]
-    pub fn matches(&self, hash: &TokenHash) -> bool {
-        verify_slices_are_equal(self.hash().0.as_bytes(), hash.0.as_bytes()).is_ok()
+    pub fn matches(&self, credential: &TokenCredential) -> bool {
+        verify_slices_are_equal(self.hash().as_bytes(), credential.hash().as_bytes()).is_ok()
     }
 }
 
@@ -90,7 +110,12 @@ mod tests {
         let (one, two) = (Token::mint(principal).unwrap(), Token::mint(principal).unwrap());
         let again = Token::parse(one.reveal()).unwrap();
         assert_eq!(again.principal(), principal);
-        assert!(again.matches(&one.hash()) && !again.matches(&two.hash()));
+        let (of_one, of_two) = (one.credential("agent"), two.credential("agent"));
+        assert!(again.matches(&of_one) && !again.matches(&of_two));
+        assert!(of_one.verifier().is_some() && of_one.verifier() != of_two.verifier());
+        // As they were before there was SCRAM.
+        let old = TokenCredential(of_one.hash().to_owned());
+        assert!(again.matches(&old) && old.verifier().is_none());
     }
 
     #[test]

@@ -73,6 +73,14 @@ pub fn server(own: Identity<'_>, clients: Option<&Path>) -> Result<Arc<ServerCon
     Ok(Arc::new(config))
 }
 
+/// What clients of a server with this certificate can be bound to. `None`: nothing, by the way that it is signed.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn binding(certificate: &Path) -> Result<Option<Vec<u8>>, String> {
+    Ok(certificates(certificate)?.first().and_then(|certificate| end_point(certificate)))
+}
+
 impl Identity<'_> {
     fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
         let chain = certificates(self.certificate)?;

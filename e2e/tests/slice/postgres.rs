@@ -22,6 +22,7 @@ mod masked;
 mod named;
 mod peers;
 mod refused;
+mod scram;
 mod several;
 mod streams;
 

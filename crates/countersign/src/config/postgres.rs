@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 use model::Name;
-use proxy::door::postgres::{Entrance, HoldInTransaction, Limits};
+use proxy::door::postgres::{Authentication, Entrance, HoldInTransaction, Limits};
 use proxy::tls;
 use proxy::upstream::postgres::PostgresUpstream;
 use secrecy::SecretString;
@@ -67,7 +67,17 @@ pub(super) struct Wire {
     pub(super) upstream_certificate: Option<Certificate>,
     pub(super) tls: Option<DoorCertificate>,
     pub(super) proxies: Vec<IpNet>,
+    pub(super) authentication: Option<Method>,
     pub(super) allowed: Allowed,
+}
+
+/// How clients of a door prove who they are, by PostgreSQL's own words for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Method {
+    Password,
+    #[serde(rename = "scram-sha-256")]
+    Scram,
 }
 
 /// What a door allows its sessions, as it is written.
@@ -98,6 +108,7 @@ impl Wire {
             || self.upstream_certificate.is_some()
             || self.tls.is_some()
             || !self.proxies.is_empty()
+            || self.authentication.is_some()
             || self.allowed.is_set()
     }
 }
@@ -176,7 +187,7 @@ pub(super) fn read(
     (wire, longest_run): (Wire, Option<&str>),
     folder: &Path,
 ) -> anyhow::Result<PostgresPlace> {
-    let Wire { listen, password, upstream_ca, upstream_certificate, tls, proxies, allowed } = wire;
+    let Wire { listen, password, upstream_ca, upstream_certificate, tls, proxies, authentication, allowed } = wire;
     let address = Address::read(upstream)?;
     let password = password.map(|secret| secret.read(folder)).transpose()?;
     let authorities = upstream_ca.map(|path| folder.join(path));
@@ -185,6 +196,15 @@ pub(super) fn read(
     let protection = address.protection(authorities.as_deref(), own.as_ref())?;
     let listen = listen.context("`listen` is missing: the address of the door, such as \"127.0.0.1:7432\"")?;
     let asks_for_certificates = tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    let authentication = match authentication {
+        None | Some(Method::Password) => Authentication::Password,
+        Some(Method::Scram) => {
+            let certificate = tls.as_ref().map(|tls| folder.join(&tls.certificate));
+            let binding = certificate.map(|path| tls::binding(&path)).transpose();
+            let binding = binding.map_err(|why| anyhow::anyhow!("`tls` cannot be used: {why}"))?;
+            Authentication::Scram { end_point: binding.flatten() }
+        }
+    };
     let tls = match tls {
         Some(DoorCertificate { certificate, key, client_ca }) => {
             let (certificate, key) = (folder.join(certificate), folder.join(key));
@@ -200,7 +220,7 @@ pub(super) fn read(
     let Address { hosts, role, database, wanted, binding, .. } = address;
     let target = name.clone();
     let upstream = PostgresUpstream { target, hosts, role, database, password, protection, proofs, binding, wanted };
-    let entrance = Entrance { tls, asks_for_certificates, proxies };
+    let entrance = Entrance { tls, asks_for_certificates, proxies, authentication };
     Ok(PostgresPlace { listen, entrance, limits, upstream: Arc::new(upstream), address: told })
 }
 

@@ -294,16 +294,40 @@ fn read_start(version: u32, body: &mut Reader<'_>) -> Result<Start, Malformed> {
 /// # Errors
 /// If something else stands there.
 pub fn take_password(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
+    let Some(body) = take_proof(buffer)? else { return Ok(None) };
+    match body.split_last() {
+        Some((0, password)) if !password.contains(&0) => Ok(Some(body.slice_ref(password))),
+        _ => Err(Malformed::Body(b'p')),
+    }
+}
+
+/// Takes the way that a client chose to prove itself by, of those it was offered, and its first words of that.
+///
+/// # Errors
+/// If something else stands there.
+pub fn take_choice(buffer: &mut BytesMut) -> Result<Option<(String, Bytes)>, Malformed> {
+    let Some(mut body) = take_proof(buffer)? else { return Ok(None) };
+    let wrong = || Malformed::Body(b'p');
+    let end = body.iter().position(|byte| *byte == 0).ok_or_else(wrong)?;
+    let mechanism = String::from_utf8(body.split_to(end).to_vec()).map_err(|_| wrong())?;
+    body.advance(1);
+    let length = body.try_get_i32().map_err(|_| wrong())?;
+    if usize::try_from(length) == Ok(body.len()) { Ok(Some((mechanism, body))) } else { Err(wrong()) }
+}
+
+/// Takes what a client says to prove itself, once its first words were answered; an older client's password has an end of
+/// its own.
+///
+/// # Errors
+/// If something else stands there.
+pub fn take_proof(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
     let Some(frame) = take_frame(buffer)? else { return Ok(None) };
     if frame.tag != b'p' {
         return Err(Malformed::Unknown(frame.tag));
     }
     let mut body = frame.raw;
     body.advance(HEAD.min(body.len()));
-    match body.split_last() {
-        Some((0, password)) if !password.contains(&0) => Ok(Some(body.slice_ref(password))),
-        _ => Err(Malformed::Body(b'p')),
-    }
+    Ok(Some(body))
 }
 
 /// How grave an error of ours is.
@@ -373,6 +397,12 @@ pub enum Said<'a> {
     Report(&'a Report),
     /// Send the password, as it is.
     PasswordWanted,
+    /// Prove yourself by one of these ways.
+    ProofWanted(&'a [&'a str]),
+    /// What to prove it over.
+    Challenge(&'a str),
+    /// What proves the gateway to the client.
+    ProvenTo(&'a str),
     /// The password was right.
     LoggedIn,
     /// A setting of the session.
@@ -399,6 +429,19 @@ impl Said<'_> {
                 framed(output, tag, |body| write_report(report, body));
             }
             Self::PasswordWanted => framed(output, b'R', |body| body.put_i32(3)),
+            Self::ProofWanted(mechanisms) => framed(output, b'R', |body| {
+                body.put_i32(10);
+                mechanisms.iter().for_each(|mechanism| put_text(body, mechanism));
+                body.put_u8(0);
+            }),
+            Self::Challenge(words) => framed(output, b'R', |body| {
+                body.put_i32(11);
+                body.put_slice(words.as_bytes());
+            }),
+            Self::ProvenTo(words) => framed(output, b'R', |body| {
+                body.put_i32(12);
+                body.put_slice(words.as_bytes());
+            }),
             Self::LoggedIn => framed(output, b'R', |body| body.put_i32(0)),
             Self::Setting(name, value) => framed(output, b'S', |body| {
                 put_text(body, name);

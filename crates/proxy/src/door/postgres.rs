@@ -36,7 +36,7 @@ use seats::Seats;
 use crate::upstream::postgres::PostgresUpstream;
 
 /// How clients come to a door.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Entrance {
     /// Its own certificate: without one, only loopback may come in.
     pub tls: Option<Arc<ServerConfig>>,
@@ -44,6 +44,20 @@ pub struct Entrance {
     pub asks_for_certificates: bool,
     /// Proxies that say in front of each connection, by the PROXY protocol, whose it is.
     pub proxies: Vec<IpNet>,
+    /// How they prove who they are.
+    pub authentication: Authentication,
+}
+
+/// How clients prove who they are.
+#[derive(Debug, Clone)]
+pub enum Authentication {
+    /// By their token, in clear text.
+    Password,
+    /// By SCRAM-SHA-256.
+    Scram {
+        /// What they can be bound to, where they come by TLS.
+        end_point: Option<Vec<u8>>,
+    },
 }
 
 /// What a door allows its sessions.

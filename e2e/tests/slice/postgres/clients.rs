@@ -1,5 +1,5 @@
 //! Real client programs and drivers through the door. What they see of a server through a gateway that allows
-//! everything is what they see of it directly; at one that denies and holds they are told so in their own ways, wait, are
+//! everything, and asks for SCRAM as the server does, is what they see of it directly; at one that denies and holds they are told so in their own ways, wait, are
 //! cancelled and go on. The scripts of those that are not written in Rust stand in `e2e/clients`.
 
 mod sqlx;
@@ -179,7 +179,7 @@ async fn is_denied_waits_and_goes_on(client: Client) {
 async fn wide() -> (Bank, Gateway) {
     let bank = Bank::open().await;
     bank.execute(THINGS).await;
-    serve(bank, |site: Site| site.with_only_rules(EVERYTHING)).await
+    serve(bank, |site: Site| site.with_only_rules(EVERYTHING).with_scram_doors()).await
 }
 
 /// Waits for the first review and approves it.

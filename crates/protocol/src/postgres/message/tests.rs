@@ -131,6 +131,29 @@ fn the_password_is_taken_without_its_end() {
 }
 
 #[test]
+fn a_choice_among_ways_of_proof_comes_with_its_first_words() {
+    let choice = |body: &[u8]| take_choice(&mut message(b'p', body));
+    let taken = |words: &'static [u8]| Ok(Some(("SCRAM-SHA-256".to_owned(), Bytes::from_static(words))));
+    assert_eq!(choice(b"SCRAM-SHA-256\0\0\0\0\x03n,,"), taken(b"n,,"));
+    assert_eq!(choice(b"SCRAM-SHA-256\0\0\0\0\0"), taken(b""));
+    for wrong in [
+        &b""[..],
+        b"SCRAM-SHA-256",
+        b"SCRAM-SHA-256\0",
+        b"SCRAM-SHA-256\0\0\0\0",
+        b"SCRAM-SHA-256\0\0\0\0\x04n,,",
+        b"SCRAM-SHA-256\0\0\0\0\x02n,,",
+        b"SCRAM-SHA-256\0\xff\xff\xff\xff",
+        b"\xff\0\0\0\0\0",
+    ] {
+        assert_eq!(choice(wrong), Err(Malformed::Body(b'p')), "{wrong:?}");
+    }
+    assert!(take_choice(&mut message(b'Q', b"SELECT 1\0")).is_err());
+    assert_eq!(take_proof(&mut message(b'p', b"c=biws")), Ok(Some(Bytes::from_static(b"c=biws"))));
+    assert!(take_proof(&mut message(b'S', b"")).is_err());
+}
+
+#[test]
 fn what_the_gateway_says_has_postgresqls_form() {
     let mut output = BytesMut::new();
     let report = Report::new(Severity::Error, "42501", "no\0pe").hint("ask");

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use enforcement::AuthenticationFailed;
+use bytes::BytesMut;
+use enforcement::{AuthenticationFailed, Mechanism, ScramFailed};
 use futures_util::FutureExt as _;
 use gate::Way;
-use model::Name;
-use protocol::postgres::message::{Report, Said, Start, take_password};
+use model::{Name, Standing};
+use protocol::postgres::message::{Malformed, Report, Said, Start, take_choice, take_password, take_proof};
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 
@@ -19,7 +20,7 @@ use super::conversation::Conversation;
 use super::newcomers::Place;
 use super::reading::Library;
 use super::seats::Seat;
-use super::{PostgresDoor, told};
+use super::{Authentication, PostgresDoor, told};
 use crate::upstream::postgres::Failed;
 
 /// Lets a client in. `None`: it was told why not, or asked for something else.
@@ -109,18 +110,14 @@ async fn enter(
     }
     negotiate(client, &start);
     let settings = settings(&start)?;
-    client.say(&Said::PasswordWanted);
-    client.flush().await?;
-    let token = loop {
-        match take_password(&mut client.input) {
-            Ok(Some(token)) => break token,
-            Ok(None) => client.fill().await?,
-            Err(malformed) => return Err(violation(malformed).into()),
+    let enforcement = &door.0.enforcement;
+    let standing = match &door.0.entrance.authentication {
+        Authentication::Password => by_password(door, client).await?,
+        Authentication::Scram { end_point } => {
+            let end_point = end_point.as_deref().filter(|_| peer.protection == Protection::Tls);
+            by_scram(door, client, (&start, end_point)).await?
         }
     };
-    let token = String::from_utf8_lossy(&token);
-    let enforcement = &door.0.enforcement;
-    let standing = enforcement.authenticate_token(&token).await.map_err(|failed| not_authenticated(&failed))?;
     place.leave();
     let seat = door.0.seats.take(standing.actor.principal.id)?;
     check_database(door, &start)?;
@@ -149,6 +146,56 @@ async fn enter(
     client.flush().await?;
     let door = door.clone();
     Ok(move |client| (Box::new(Conversation::new(door, client, (upstream, stoppable), (session, library))), seat))
+}
+
+/// Who bears the token that the client sends.
+async fn by_password(door: &PostgresDoor, client: &mut Client) -> Result<Standing, Refused> {
+    client.say(&Said::PasswordWanted);
+    client.flush().await?;
+    let token = hear(client, take_password).await?;
+    let token = String::from_utf8_lossy(&token);
+    let standing = door.0.enforcement.authenticate_token(&token).await;
+    Ok(standing.map_err(|failed| not_authenticated(&failed, TOKEN))?)
+}
+
+/// Who has the name that the client calls itself, and shows that it has its token.
+async fn by_scram(
+    door: &PostgresDoor,
+    client: &mut Client,
+    (start, end_point): (&Start, Option<&[u8]>),
+) -> Result<Standing, Refused> {
+    let offered: &[Mechanism] =
+        if end_point.is_some() { &[Mechanism::Plus, Mechanism::Plain] } else { &[Mechanism::Plain] };
+    let names: Vec<&str> = offered.iter().map(|mechanism| mechanism.as_str()).collect();
+    client.say(&Said::ProofWanted(&names));
+    client.flush().await?;
+    let (chosen, words) = hear(client, take_choice).await?;
+    let chosen = Mechanism::named(&chosen).filter(|chosen| offered.contains(chosen));
+    let chosen = chosen.ok_or_else(|| violation("the client chose a way to prove itself that it was not offered"))?;
+    let name = start.parameters.get("user").map_or("", String::as_str);
+    let enforcement = &door.0.enforcement;
+    let exchange = enforcement.begin_scram(name, (chosen, end_point), &words).await;
+    let exchange = exchange.map_err(|failed| not_proven(&failed))?;
+    client.say(&Said::Challenge(exchange.challenge()));
+    client.flush().await?;
+    let words = hear(client, take_proof).await?;
+    let (standing, proven) = enforcement.finish_scram(exchange, &words).await.map_err(|failed| not_proven(&failed))?;
+    client.say(&Said::ProvenTo(proven.answer()));
+    Ok(standing)
+}
+
+/// Waits for what `take` takes.
+async fn hear<T>(
+    client: &mut Client,
+    take: impl Fn(&mut BytesMut) -> Result<Option<T>, Malformed>,
+) -> Result<T, Refused> {
+    loop {
+        match take(&mut client.input) {
+            Ok(Some(taken)) => return Ok(taken),
+            Ok(None) => client.fill().await?,
+            Err(malformed) => return Err(violation(malformed).into()),
+        }
+    }
 }
 
 /// From another machine a token comes over TLS or not at all.
@@ -222,17 +269,26 @@ fn check_database(door: &PostgresDoor, start: &Start) -> Result<(), Report> {
 }
 
 /// The same words whoever asks: a name, or a token that was once good, is nobody's to learn.
-fn not_authenticated(failed: &AuthenticationFailed) -> Report {
+fn not_authenticated(failed: &AuthenticationFailed, hint: &str) -> Report {
     match failed {
         AuthenticationFailed::Wrong => {
-            told::fatal("28P01", "the password is not the token of an active agent or pipeline")
-                .hint("give the token that `countersign agent add` showed once, for example in PGPASSWORD")
+            told::fatal("28P01", "the password is not the token of an active agent or pipeline").hint(hint)
         }
         AuthenticationFailed::TooMany(_) => told::fatal(told::TOO_MANY, failed),
         AuthenticationFailed::Unavailable(_) => told::fatal(told::UNAVAILABLE, failed),
     }
 }
 
+fn not_proven(failed: &ScramFailed) -> Report {
+    match failed {
+        ScramFailed::ClientMisbehaved(why) => violation(why),
+        ScramFailed::Failed(failed) => not_authenticated(failed, NAME_AND_TOKEN),
+    }
+}
+
+const TOKEN: &str = "give the token that `countersign agent add` showed once, for example in PGPASSWORD";
+const NAME_AND_TOKEN: &str = "the user is the name of the agent or pipeline, and the password the token that `countersign agent \
+                              add` showed once";
 /// The longest `statement_timeout` that a client may ask for at its start: a day, in milliseconds.
 const LONGEST_TIMEOUT: u32 = 86_400_000;
 
