@@ -293,6 +293,9 @@ pub struct Facts {
     /// are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privileges: Option<BTreeSet<String>>,
+    /// Statements of the text that it stands in; absent where an action is no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statements: Option<i64>,
 }
 
 /// One thing that an action does to one resource.

@@ -138,11 +138,11 @@ pub(crate) fn context(facts: &Facts, operations: usize, now: Option<Timestamp>) 
         ("classified".to_owned(), RestrictedExpression::new_bool(facts.classified)),
         ("operations".to_owned(), long(operations)),
     ];
-    if let Some(limit) = facts.limit {
-        pairs.push(("limit".to_owned(), RestrictedExpression::new_long(limit)));
-    }
-    if let Some(rows) = facts.estimated_rows {
-        pairs.push(("estimated_rows".to_owned(), RestrictedExpression::new_long(rows)));
+    let numbers = [("limit", facts.limit), ("estimated_rows", facts.estimated_rows), ("statements", facts.statements)];
+    for (fact, number) in numbers {
+        if let Some(number) = number {
+            pairs.push((fact.to_owned(), RestrictedExpression::new_long(number)));
+        }
     }
     for (fact, names) in [("columns", &facts.columns), ("privileges", &facts.privileges)] {
         if let Some(names) = names {

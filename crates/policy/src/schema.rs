@@ -92,6 +92,7 @@ entity Review { lineage: Set<Person>, target: Target, environment: String };
 type Act = {
   now: datetime, has_where: Bool, bounded: Bool, classified: Bool, operations: Long,
   limit?: Long, estimated_rows?: Long, columns?: Set<String>, privileges?: Set<String>,
+  statements?: Long,
 };
 "#;
 

@@ -182,6 +182,22 @@ fn a_rule_reads_the_privileges_that_a_grant_gives() {
 }
 
 #[test]
+fn a_rule_reads_how_many_statements_stand_in_a_text() {
+    let rules = r#"@id("reads") permit (principal, action in Action::"read", resource);
+        @id("one-at-a-time") forbid (principal, action, resource)
+        unless { context has statements && context.statements == 1 };"#;
+    let set = load(rules);
+    let decide = |statements: Option<i64>| {
+        let mut read = operation(Verb::SqlSelect);
+        read.facts.statements = statements;
+        word(&ask(&set, &standing(PrincipalKind::Person, &[]), &target("production"), &[read]))
+    };
+    assert_eq!(decide(Some(1)), "allow reads");
+    assert_eq!(decide(Some(2)), "deny one-at-a-time");
+    assert_eq!(decide(None), "deny one-at-a-time");
+}
+
+#[test]
 fn no_rule_lets_an_agent_or_pipeline_change_the_gateway() {
     let rules = r#"@id("agents") permit (principal, action, resource);
         @id("named") permit (principal, action in Action::"escalate", resource in Target::"countersign");"#;

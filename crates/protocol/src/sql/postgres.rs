@@ -134,6 +134,9 @@ pub fn classify(text: &str, known: &Known) -> Result<Classified, Unreadable> {
     let mut meaning = Meaning { statements, ..reading.meaning };
     meaning.bound.sort();
     meaning.bound.dedup();
+    for operation in &mut meaning.operations {
+        operation.facts.statements = i64::try_from(statements).ok();
+    }
     // One with other facts is another: it is judged by its own.
     let mut seen = HashSet::new();
     meaning.operations.retain(|operation| seen.insert(operation.clone()));

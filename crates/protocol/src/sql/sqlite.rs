@@ -40,6 +40,9 @@ pub fn classify(text: &str, catalog: &Catalog) -> Result<Meaning, Unreadable> {
     let mut meaning = reading.meaning;
     meaning.bound.sort();
     meaning.bound.dedup();
+    for operation in &mut meaning.operations {
+        operation.facts.statements = Some(1);
+    }
     let mut seen = BTreeSet::new();
     meaning.operations.retain(|operation| seen.insert((operation.verb, operation.resource.clone())));
     Ok(meaning)

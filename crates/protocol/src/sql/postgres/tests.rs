@@ -548,6 +548,17 @@ fn what_one_statement_of_a_text_tells_does_not_stand_for_another() {
 }
 
 #[test]
+fn every_operation_of_a_text_tells_how_many_statements_stand_there() {
+    for (text, statements) in
+        [("", 0), ("SELECT id FROM orders;", 1), ("BEGIN; DELETE FROM orders WHERE id = 1; COMMIT", 3)]
+    {
+        let told: BTreeSet<_> =
+            read(text).unwrap().operations.into_iter().map(|operation| operation.facts.statements).collect();
+        assert_eq!(told, BTreeSet::from([Some(statements)]), "{text}");
+    }
+}
+
+#[test]
 fn a_grant_on_columns_tells_them_for_its_tables() {
     for (text, columns) in [
         ("GRANT SELECT (id, note), UPDATE (total) ON orders TO bob", Some("id note total")),

@@ -210,6 +210,8 @@ fn a_view_proves_nothing_of_its_columns_and_a_temporary_table_is_unknown() {
 
 #[test]
 fn one_call_is_one_statement_within_limits() {
+    let one = classify("SELECT id FROM orders;", &catalog()).unwrap();
+    assert!(one.operations.iter().all(|operation| operation.facts.statements == Some(1)), "{one:?}");
     assert_eq!(classify("", &catalog()), Err(Unreadable::Empty));
     assert_eq!(classify("SELECT 1; DELETE FROM orders", &catalog()), Err(Unreadable::Several));
     assert_eq!(classify("SELECT 1\0", &catalog()), Err(Unreadable::Nul));
