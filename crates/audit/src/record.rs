@@ -2,6 +2,7 @@
 //! The leaf holds no free text and no personal value (`facts/policy-audit.md`, section 2); it is RFC 8785 canonical
 //! JSON. Erasing the payload leaves the leaf and every proof over it intact.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -380,7 +381,7 @@ fn write_object<'f, N: AsRef<str> + 'f, V: 'f>(
     mut write: impl FnMut(&mut Vec<u8>, &str, &V),
 ) {
     let mut sorted: Vec<_> = fields.into_iter().collect();
-    sorted.sort_by(|(a, _), (b, _)| a.as_ref().encode_utf16().cmp(b.as_ref().encode_utf16()));
+    sorted.sort_by(|(a, _), (b, _)| in_order(a.as_ref(), b.as_ref()));
     out.push(b'{');
     for (at, (name, value)) in sorted.into_iter().enumerate() {
         if at > 0 {
@@ -391,6 +392,11 @@ fn write_object<'f, N: AsRef<str> + 'f, V: 'f>(
         write(out, name.as_ref(), value);
     }
     out.push(b'}');
+}
+
+/// By UTF-16 code units, which ASCII has as it has bytes.
+fn in_order(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
 /// serde_json escapes strings exactly as RFC 8785, section 3.2.2.2, and prints integers in plain decimal.
@@ -514,6 +520,16 @@ mod tests {
         let mut out = Vec::new();
         write_canonical(&mut out, &value);
         assert_eq!(String::from_utf8(out).unwrap(), "{\"a\":\"€\\u000f\\n\\\"\\\\/\",\"b\":[1,null,true]}");
+    }
+
+    #[test]
+    fn names_stand_in_the_order_of_utf_16() {
+        let names = ["", "a", "ab", "b", "\u{e9}", "\u{20ac}", "\u{10000}", "\u{ffff}"];
+        for (at, one) in names.iter().enumerate() {
+            for (other_at, other) in names.iter().enumerate() {
+                assert_eq!(in_order(one, other), at.cmp(&other_at), "{one:?} {other:?}");
+            }
+        }
     }
 
     #[test]
