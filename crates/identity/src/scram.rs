@@ -34,7 +34,9 @@ pub enum Mechanism {
 #[must_use]
 pub struct Exchange {
     /// Who it says it is. `None`: nobody of that name can come in, which shows at the end only.
-    whom: Option<(PrincipalId, Verifier)>,
+    principal: Option<PrincipalId>,
+    /// Of nobody's name a random one, which is verified by like any.
+    verifier: Verifier,
     first: String,
     challenge: String,
     nonce: String,
@@ -158,7 +160,11 @@ impl Exchange {
         }
         let nonce = format!("{theirs}{}", BASE64_STANDARD.encode(random::<NONCE>()?));
         let challenge = format!("r={nonce},s={},i={ITERATIONS}", BASE64_STANDARD.encode(salt(name)));
-        Ok(Self { whom, first: first.to_owned(), challenge, nonce, bound })
+        let (principal, verifier) = match whom {
+            Some((principal, verifier)) => (Some(principal), verifier),
+            None => (None, Verifier { stored_key: random()?, server_key: random()? }),
+        };
+        Ok(Self { principal, verifier, first: first.to_owned(), challenge, nonce, bound })
     }
 
     /// What the client is asked.
@@ -186,16 +192,15 @@ impl Exchange {
         }
         let proof: [u8; KEY] =
             BASE64_STANDARD.decode(proof).ok().and_then(|key| key.try_into().ok()).ok_or(MALFORMED)?;
-        let (principal, verifier) = self.whom.ok_or(Unproven::Wrong)?;
+        let verifier = &self.verifier;
         let all = format!("{},{},{said}", self.first, self.challenge);
         let mask = signed(&hmac::Key::new(hmac::HMAC_SHA256, &verifier.stored_key), all.as_bytes());
         let mut client_key = proof;
         client_key.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
         let stored_key = sha256(&[&client_key]);
         client_key.zeroize();
-        if verify_slices_are_equal(stored_key.as_bytes(), &verifier.stored_key).is_err() {
-            return Err(Unproven::Wrong);
-        }
+        let is_right = verify_slices_are_equal(stored_key.as_bytes(), &verifier.stored_key).is_ok();
+        let principal = self.principal.filter(|_| is_right).ok_or(Unproven::Wrong)?;
         let ours = signed(&hmac::Key::new(hmac::HMAC_SHA256, &verifier.server_key), all.as_bytes());
         Ok(Bearer { principal, answer: format!("v={}", BASE64_STANDARD.encode(ours)) })
     }

@@ -306,13 +306,14 @@ pub fn take_password(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> 
 /// # Errors
 /// If something else stands there.
 pub fn take_choice(buffer: &mut BytesMut) -> Result<Option<(String, Bytes)>, Malformed> {
-    let Some(mut body) = take_proof(buffer)? else { return Ok(None) };
-    let wrong = || Malformed::Body(b'p');
-    let end = body.iter().position(|byte| *byte == 0).ok_or_else(wrong)?;
-    let mechanism = String::from_utf8(body.split_to(end).to_vec()).map_err(|_| wrong())?;
-    body.advance(1);
-    let length = body.try_get_i32().map_err(|_| wrong())?;
-    if usize::try_from(length) == Ok(body.len()) { Ok(Some((mechanism, body))) } else { Err(wrong()) }
+    let Some(body) = take_proof(buffer)? else { return Ok(None) };
+    let mut reader = Reader(&body);
+    match (text(&mut reader)?, reader.i32()) {
+        (Some(mechanism), Some(length)) if usize::try_from(length) == Ok(reader.0.len()) => {
+            Ok(Some((mechanism, body.slice_ref(reader.0))))
+        }
+        _ => Err(Malformed::Body(b'p')),
+    }
 }
 
 /// Takes what a client says to prove itself, once its first words were answered; an older client's password has an end of

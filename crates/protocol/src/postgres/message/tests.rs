@@ -144,10 +144,10 @@ fn a_choice_among_ways_of_proof_comes_with_its_first_words() {
         b"SCRAM-SHA-256\0\0\0\0\x04n,,",
         b"SCRAM-SHA-256\0\0\0\0\x02n,,",
         b"SCRAM-SHA-256\0\xff\xff\xff\xff",
-        b"\xff\0\0\0\0\0",
     ] {
         assert_eq!(choice(wrong), Err(Malformed::Body(b'p')), "{wrong:?}");
     }
+    assert_eq!(choice(b"\xff\0\0\0\0\0"), Err(Malformed::NotUtf8));
     assert!(take_choice(&mut message(b'Q', b"SELECT 1\0")).is_err());
     assert_eq!(take_proof(&mut message(b'p', b"c=biws")), Ok(Some(Bytes::from_static(b"c=biws"))));
     assert!(take_proof(&mut message(b'S', b"")).is_err());
