@@ -37,6 +37,30 @@ async fn a_server_that_dies_while_something_is_held_fails_its_run() {
     still_serves(&mut gateway, "the server came back").await;
 }
 
+/// What was answered before the end of its pipeline is kept or not: the server is gone without a word, and nobody knows.
+#[tokio::test]
+async fn what_a_lost_server_may_have_kept_is_uncertain_and_what_it_cannot_have_is_not() {
+    for (end, expected) in [(frame::sync(), "uncertain"), (frame::flush(), "failed")] {
+        let (bank, gateway) = alone().await;
+        let mut wire = session(&gateway, "training").await;
+        let mut other = Wire::open(&bank.server.superuser(&bank.name)).await;
+        other.query("BEGIN; LOCK TABLE orders IN SHARE MODE").await.ok();
+        let ends = || gateway.site.log().of_kind("run-ended");
+        let (before, written) = (ends().len(), insert("perhaps"));
+        // What is read is masked: it is described first, and so what stands before it is answered by then.
+        let texts =
+            [written.as_str(), "SELECT email FROM customers WHERE id = 1", "UPDATE orders SET note = '' WHERE id = 1"];
+        let pipeline = texts.map(|text| frame::statement(text, &[])).concat();
+        wire.send(&[pipeline, end].concat()).await;
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        until("the last waits for its lock", async || (bank.number(waits).await == 1).then_some(())).await;
+        bank.server.kill().await;
+        assert!(wire.answer().await.closed);
+        let first = until("the first of it has its end", async || ends().into_iter().nth(before)).await;
+        assert_eq!(first.text("end"), expected, "{first:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_session_that_the_server_ends_is_ended_with_its_words() {
     let (bank, mut gateway) = open().await;

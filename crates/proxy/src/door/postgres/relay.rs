@@ -96,11 +96,17 @@ impl Conversation {
         let status = self.upstream.status;
         let acts = std::mem::take(&mut self.turn.acts);
         let failed = self.turn.fate.is_failed();
-        // A COMMIT among them keeps what came before it.
+        // A COMMIT among them keeps what came before it, and so does the end of the pipeline.
         let kept = acts.iter().rposition(|act| act.reading.keeps_house() && act.is_answered()).unwrap_or(0);
+        let may_be_kept = self.turn.syncing != Syncing::NotYet || acts.iter().any(Running::may_have_kept);
         for (at, mut running) in acts.into_iter().enumerate() {
-            let undone = at >= kept && status == Status::Idle && (failed || ending == Ending::Broken);
-            let implicit = if undone { Implicit::Undone } else { Implicit::Stands };
+            let implicit = match ending {
+                _ if at < kept || status != Status::Idle => Implicit::Stands,
+                Ending::Ready | Ending::Broken if failed => Implicit::Undone,
+                Ending::Ready => Implicit::Stands,
+                Ending::Broken if may_be_kept => Implicit::Unknown,
+                Ending::Broken => Implicit::Undone,
+            };
             if running.purpose == Purpose::Run {
                 let reading = &running.reading;
                 let moves_back = reading.controls_transaction() && self.state.may_move_back();

@@ -175,6 +175,11 @@ impl Running {
         matches!(self.progress, Progress::Answered(_))
     }
 
+    /// Whether it may have ended a transaction without having said so: a Query ends its own.
+    pub(super) fn may_have_kept(&self) -> bool {
+        self.is_query() || (matches!(self.progress, Progress::Sent) && self.reading.controls_transaction())
+    }
+
     /// A statement, or a portal as far as it was asked for, is answered.
     pub(super) fn handle_answered(&mut self, frame: &Frame) {
         let tag = result::tag(frame).filter(|_| frame.tag == b'C').unwrap_or("");
@@ -191,6 +196,9 @@ impl Running {
             Progress::Answered(_) if implicit == Implicit::Undone && !self.is_plain() => {
                 (Run::Failed, "undone: its pipeline failed, or was never ended".to_owned())
             }
+            Progress::Answered(_) if implicit == Implicit::Unknown && !self.is_plain() => {
+                (Run::Uncertain, "the connection to the upstream was lost before it said what is kept".to_owned())
+            }
             Progress::Answered(tag) => (Run::Succeeded, tag),
             Progress::Failed(code) if self.reading.statements > 1 && self.reading.controls_transaction() => {
                 (Run::Uncertain, format!("{code}; what stood before a COMMIT in the text may have been kept"))
@@ -206,6 +214,8 @@ impl Running {
 pub(super) enum Implicit {
     Stands,
     Undone,
+    /// What would have kept it was sent, and not answered.
+    Unknown,
 }
 
 /// How a pipeline ended.
