@@ -398,8 +398,8 @@ impl Conversation {
         if names.iter().any(|name| self.planned.get(name) != Some(&reading.statement.bound)) {
             self.upstream.discard_plans().await?;
             self.planned.clear();
+            self.planned.extend(names.into_iter().map(|name| (name, reading.statement.bound.clone())));
         }
-        self.planned.extend(names.into_iter().map(|name| (name, reading.statement.bound.clone())));
         Ok(())
     }
 
