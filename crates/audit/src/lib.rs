@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod frame;
+mod json;
 mod log;
 mod record;
 mod tree;

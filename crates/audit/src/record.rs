@@ -2,15 +2,19 @@
 //! The leaf holds no free text and no personal value (`facts/policy-audit.md`, section 2); it is RFC 8785 canonical
 //! JSON. Erasing the payload leaves the leaf and every proof over it intact.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use model::{Digest, SessionId, Timestamp, sha256};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::json::{
+    in_order, sort_names, write_base64, write_canonical, write_json, write_list, write_object, write_text, write_token,
+};
 
 /// What a record is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -123,8 +127,10 @@ impl Kind {
 #[must_use]
 pub struct Leaf {
     name: RecordName,
-    /// Each in its canonical form.
-    fields: Vec<(&'static str, Vec<u8>)>,
+    /// Values as JSON, one after another as they came.
+    json: Vec<u8>,
+    /// Each with the place of its value in `json`.
+    fields: Vec<(&'static str, Range<usize>)>,
     commitments: Vec<(&'static str, Commitment)>,
 }
 
@@ -132,45 +138,58 @@ pub struct Leaf {
 #[derive(Debug)]
 struct Commitment {
     salt: [u8; SALT_BYTES],
-    value: Value,
+    digest: Digest,
+    /// Its place in the leaf's `json`.
+    value: Range<usize>,
 }
 
 impl Leaf {
     /// Starts the record number `sequence` of `session`; both together name it for good.
     pub fn new(kind: Kind, session: SessionId, sequence: u64, at: Timestamp) -> Self {
-        let mut fields = Vec::with_capacity(12);
-        fields.push(("k", json(kind.as_str())));
-        fields.push(("n", json(&sequence)));
-        fields.push(("s", json(&session.to_string())));
-        fields.push(("t", json(&at.as_millis())));
-        fields.push(("v", json(&VERSION)));
         let name = RecordName { session, sequence };
-        Self { name, fields, commitments: Vec::new() }
+        let (json, fields) = (Vec::with_capacity(512), Vec::with_capacity(12));
+        Self { name, json, fields, commitments: Vec::new() }
+            .field("k", |out| write_text(out, kind.as_str()))
+            .field("n", |out| write_json(out, &sequence))
+            .field("s", |out| write_token(out, session))
+            .field("t", |out| write_json(out, &at.as_millis()))
+            .field("v", |out| write_json(out, &VERSION))
     }
 
     /// Adds a token: an id, a digest, a name of the configuration or of a rule. Never free text.
-    pub fn token(mut self, name: &'static str, token: impl fmt::Display) -> Self {
-        put(&mut self.fields, name, json(&token.to_string()));
-        self
+    pub fn token(self, name: &'static str, token: impl fmt::Display) -> Self {
+        self.field(name, |out| write_token(out, token))
     }
 
     /// Adds tokens.
-    pub fn tokens<T: fmt::Display>(mut self, name: &'static str, tokens: impl IntoIterator<Item = T>) -> Self {
-        let tokens: Vec<String> = tokens.into_iter().map(|token| token.to_string()).collect();
-        put(&mut self.fields, name, json(&tokens));
-        self
+    pub fn tokens<T: fmt::Display>(self, name: &'static str, tokens: impl IntoIterator<Item = T>) -> Self {
+        self.field(name, |out| write_list(out, tokens, write_token))
     }
 
     /// Adds a count, or the sequence number of another record of the same session.
-    pub fn number(mut self, name: &'static str, number: u64) -> Self {
-        put(&mut self.fields, name, json(&number));
-        self
+    pub fn number(self, name: &'static str, number: u64) -> Self {
+        self.field(name, |out| write_json(out, &number))
     }
 
     /// Commits to a value that stays out of the leaf: `SHA-256(salt || JCS([name, value]))`, 128 bits of salt.
-    pub fn commit(mut self, name: &'static str, value: impl Into<Value>, salts: &mut SaltSource) -> Self {
-        put(&mut self.commitments, name, Commitment { salt: salts.draw(), value: value.into() });
+    pub fn commit(mut self, name: &'static str, value: impl Serialize, salts: &mut SaltSource) -> Self {
+        let salt = salts.draw();
+        let value = self.write(|out| write_json(out, &value));
+        let digest = commitment(&salt, name, self.json.get(value.clone()).unwrap_or_default());
+        put(&mut self.commitments, name, Commitment { salt, digest, value });
         self
+    }
+
+    fn field(mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let value = self.write(write);
+        put(&mut self.fields, name, value);
+        self
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+        let start = self.json.len();
+        write(&mut self.json);
+        start..self.json.len()
     }
 
     /// The finished record.
@@ -180,8 +199,13 @@ impl Leaf {
     pub fn finish(self) -> Result<Entry, crate::Unwritable> {
         let mut payload = Vec::new();
         if !self.commitments.is_empty() {
-            write_object(&mut payload, of(&self.commitments), |out, _, Commitment { salt, value }| {
-                write_json(out, &(BASE64_URL_SAFE_NO_PAD.encode(salt), value));
+            payload.reserve(self.json.len());
+            write_object(&mut payload, &self.commitments, |out, Commitment { salt, value, .. }| {
+                out.push(b'[');
+                write_base64(out, salt);
+                out.push(b',');
+                out.extend_from_slice(self.json.get(value.clone()).unwrap_or_default());
+                out.push(b']');
             });
         }
         self.finish_with(payload)
@@ -195,7 +219,7 @@ impl Leaf {
     pub fn finish_short(
         self,
         name: &'static str,
-        value: impl Into<Value>,
+        value: impl Serialize,
         salts: &mut SaltSource,
     ) -> Result<Entry, crate::Unwritable> {
         let leaf = self.commit(name, value, salts);
@@ -208,33 +232,29 @@ impl Leaf {
         }
     }
 
-    fn finish_with(self, payload: Vec<u8>) -> Result<Entry, crate::Unwritable> {
-        let Self { name, mut fields, commitments } = self;
-        if !commitments.is_empty() {
-            let mut committed = Vec::with_capacity(64);
-            write_object(&mut committed, of(&commitments), |out, name, Commitment { salt, value }| {
-                write_json(out, &encoded(salt, name, value));
+    fn finish_with(mut self, payload: Vec<u8>) -> Result<Entry, crate::Unwritable> {
+        if !self.commitments.is_empty() {
+            let commitments = std::mem::take(&mut self.commitments);
+            self = self.field("c", |out| {
+                write_object(out, &commitments, |out, commitment| write_base64(out, commitment.digest.as_bytes()));
             });
-            put(&mut fields, "c", committed);
         }
         let mut leaf = Vec::with_capacity(256);
-        write_object(&mut leaf, of(&fields), |out, _, field| out.extend_from_slice(field));
+        write_object(&mut leaf, &self.fields, |out, value| {
+            out.extend_from_slice(self.json.get(value.clone()).unwrap_or_default());
+        });
         if leaf.len() > LEAF_BYTES || payload.len() > PAYLOAD_BYTES {
             return Err(crate::Unwritable::TooLarge);
         }
-        Ok(Entry { name, leaf, payload })
+        Ok(Entry { name: self.name, leaf, payload })
     }
 }
 
-fn of<'f, T>(fields: &'f [(&'static str, T)]) -> impl Iterator<Item = (&'static str, &'f T)> {
-    fields.iter().map(|(name, value)| (*name, value))
-}
-
-/// A name said twice means what was said last.
+/// Keeps the fields in order. A name said twice means what was said last.
 fn put<T>(fields: &mut Vec<(&'static str, T)>, name: &'static str, value: T) {
-    match fields.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, known)) => *known = value,
-        None => fields.push((name, value)),
+    match fields.binary_search_by(|(known, _)| in_order(known, name)) {
+        Ok(at) => fields.splice(at..=at, [(name, value)]).for_each(drop),
+        Err(at) => fields.insert(at, (name, value)),
     }
 }
 
@@ -279,7 +299,7 @@ impl Committed {
             return Err("the leaf's version is not known to this build".to_owned());
         }
         let mut again = Vec::with_capacity(leaf.len());
-        write_object(&mut again, &fields, |out, _, value| write_canonical(out, value));
+        write_canonical(&mut again, &fields);
         if again != leaf {
             return Err("the leaf is not canonical".to_owned());
         }
@@ -343,72 +363,21 @@ pub fn open_payload(leaf: &Committed, payload: &[u8]) -> Result<Opened, String> 
 
 /// A commitment as it stands in the leaf.
 fn encoded(salt: &[u8], name: &str, value: &Value) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(commitment(salt, name, value).as_bytes())
+    let mut json = Vec::new();
+    write_json(&mut json, value);
+    BASE64_URL_SAFE_NO_PAD.encode(commitment(salt, name, &json).as_bytes())
 }
 
-fn commitment(salt: &[u8], name: &str, value: &Value) -> Digest {
-    let mut pair = Vec::with_capacity(96);
+/// The commitment to a value, given as JSON without spaces.
+fn commitment(salt: &[u8], name: &str, value: &[u8]) -> Digest {
+    let mut pair = Vec::with_capacity(name.len() + value.len() + 5);
     pair.push(b'[');
-    write_json(&mut pair, name);
+    write_text(&mut pair, name);
     pair.push(b',');
-    write_canonical(&mut pair, value);
+    pair.extend_from_slice(value);
     pair.push(b']');
+    sort_names(&mut pair);
     sha256(&[salt, &pair])
-}
-
-/// RFC 8785 for the values we use: objects, arrays, strings, booleans, null and integers below 2^53.
-fn write_canonical(out: &mut Vec<u8>, value: &Value) {
-    match value {
-        Value::Object(fields) => write_object(out, fields, |out, _, value| write_canonical(out, value)),
-        Value::Array(items) => {
-            out.push(b'[');
-            for (at, item) in items.iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                write_canonical(out, item);
-            }
-            out.push(b']');
-        }
-        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => write_json(out, value),
-    }
-}
-
-/// Writes the fields in the order of RFC 8785, section 3.2.3: by UTF-16 code units.
-fn write_object<'f, N: AsRef<str> + 'f, V: 'f>(
-    out: &mut Vec<u8>,
-    fields: impl IntoIterator<Item = (N, &'f V)>,
-    mut write: impl FnMut(&mut Vec<u8>, &str, &V),
-) {
-    let mut sorted: Vec<_> = fields.into_iter().collect();
-    sorted.sort_by(|(a, _), (b, _)| in_order(a.as_ref(), b.as_ref()));
-    out.push(b'{');
-    for (at, (name, value)) in sorted.into_iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write_json(out, name.as_ref());
-        out.push(b':');
-        write(out, name.as_ref(), value);
-    }
-    out.push(b'}');
-}
-
-/// By UTF-16 code units, which ASCII has as it has bytes.
-fn in_order(a: &str, b: &str) -> Ordering {
-    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
-}
-
-/// serde_json escapes strings exactly as RFC 8785, section 3.2.2.2, and prints integers in plain decimal.
-fn write_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    // Memory takes all of it, and there are no keys here that are not text.
-    serde_json::to_writer(out, value).unwrap_or_default();
-}
-
-fn json(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
-    let mut out = Vec::with_capacity(32);
-    write_json(&mut out, value);
-    out
 }
 
 /// Salts and ids for one session, from 256 random bits: `SHA-256(seed || counter)`, cut to 128 bits.
@@ -450,6 +419,8 @@ pub const PAYLOAD_BYTES: usize = 16 << 20;
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn sample(salts: &mut SaltSource) -> Entry {
@@ -514,21 +485,48 @@ mod tests {
         assert!(Committed::parse(b"[]").is_err());
     }
 
-    #[test]
-    fn the_canonical_form_is_that_of_rfc_8785() {
-        let value: Value = serde_json::from_str(r#"{"b":[1,null,true],"a":"\u20ac\u000f\n\"\\\/"}"#).unwrap();
-        let mut out = Vec::new();
-        write_canonical(&mut out, &value);
-        assert_eq!(String::from_utf8(out).unwrap(), "{\"a\":\"€\\u000f\\n\\\"\\\\/\",\"b\":[1,null,true]}");
+    /// The canonical form, sorted as a tree.
+    fn naive(value: &Value) -> String {
+        match value {
+            Value::Object(fields) => {
+                let mut fields: Vec<_> = fields.iter().collect();
+                fields.sort_by_key(|(name, _)| name.encode_utf16().collect::<Vec<_>>());
+                let field = |(name, value): (&String, &Value)| format!("{}:{}", json!(name), naive(value));
+                format!("{{{}}}", fields.into_iter().map(field).collect::<Vec<_>>().join(","))
+            }
+            Value::Array(items) => format!("[{}]", items.iter().map(naive).collect::<Vec<_>>().join(",")),
+            Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => value.to_string(),
+        }
+    }
+
+    /// Names and texts of every two letters that escapes, orders or brackets could go wrong by, nested.
+    fn hostile() -> Value {
+        const LETTERS: &str = "a\u{ffff}A\"\\\0\u{1f}\n\u{7f}/é€\u{d7ff}\u{e000}\u{10000}😀{}[],: ";
+        let texts = LETTERS.chars().flat_map(|a| LETTERS.chars().map(move |b| format!("{a}{b}")));
+        let value = |(at, text): (usize, String)| match at % 5 {
+            0 => (text, json!([])),
+            1 => (text, json!({})),
+            2 => (text, json!([at, -1, 1.5, u64::MAX, null, true, ""])),
+            3 => (text.clone(), json!([[{ &text: {}, "": [{ "b": 1, "a": &text }] }, text]])),
+            _ => (text.clone(), json!(text)),
+        };
+        let flat = texts.enumerate().map(value).collect();
+        (0..20).fold(flat, |inner, _| json!({ "z": [inner, 1], "\u{e000}": { "": 2 }, "😀": "", "\"": 3, "A": 4 }))
     }
 
     #[test]
-    fn names_stand_in_the_order_of_utf_16() {
-        let names = ["", "a", "ab", "b", "\u{e9}", "\u{20ac}", "\u{10000}", "\u{ffff}"];
-        for (at, one) in names.iter().enumerate() {
-            for (other_at, other) in names.iter().enumerate() {
-                assert_eq!(in_order(one, other), at.cmp(&other_at), "{one:?} {other:?}");
-            }
+    fn a_hostile_value_is_written_and_committed_to_as_a_tree_of_it_would_be() {
+        let (value, salt) = (hostile(), SaltSource::new([5; 32]).draw());
+        for value in [value, json!("{\"b\":1,\"a\":2}\\"), json!(""), json!(null), json!({}), json!([[], {}])] {
+            let leaf = Leaf::new(Kind::Started, SessionId::from_random([1; 16]), 1, Timestamp::from_millis(1));
+            let entry = leaf.commit("a\"", &value, &mut SaltSource::new([5; 32])).finish().unwrap();
+            let digest = sha256(&[&salt, format!(r#"["a\"",{}]"#, naive(&value)).as_bytes()]);
+            let digest = BASE64_URL_SAFE_NO_PAD.encode(digest.as_bytes());
+            let payload = format!(r#"{{"a\"":["{}",{value}]}}"#, BASE64_URL_SAFE_NO_PAD.encode(salt));
+            assert!(entry.payload == payload.as_bytes(), "the payload of {value}");
+            let leaf = Committed::parse(&entry.leaf).unwrap();
+            assert_eq!(leaf.commitment("a\""), Some(digest.as_str()));
+            assert_eq!(open_payload(&leaf, &entry.payload).unwrap(), BTreeMap::from([("a\"".to_owned(), value)]));
         }
     }
 

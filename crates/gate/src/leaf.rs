@@ -2,10 +2,11 @@
 
 use audit::{Entry, Kind, Leaf, RecordName, SaltSource, Unwritable};
 use model::{
-    Decision, Digest, Explained, Name, Outcome, PresenterId, PrincipalId, Purpose, ReviewId, RunId, SessionId,
-    Standing, Statement, Target, Timestamp, Verb, Verdict,
+    Decision, Digest, Explained, Name, Outcome, Parameter, PresenterId, PrincipalId, Purpose, ReviewId, RunId,
+    SessionId, SessionState, Standing, Statement, Target, Timestamp, Verb, Verdict,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{Case, Change, NotCounted, Presented, Refusal, Way};
 
@@ -74,7 +75,7 @@ impl Journal {
             leaf = leaf.token(name, token);
         }
         for (name, value) in fields {
-            leaf = leaf.commit(name, value.clone(), &mut self.salts);
+            leaf = leaf.commit(name, value, &mut self.salts);
         }
         self.numbered(leaf.finish())
     }
@@ -146,8 +147,8 @@ impl Journal {
             .leaf(Kind::Statement, now)
             .tokens("verbs", verbs(statement))
             .commit("text", statement.text.as_str(), &mut self.salts)
-            .commit("operations", json!(statement.operations), &mut self.salts)
-            .commit("bound", json!(statement.bound), &mut self.salts)
+            .commit("operations", &statement.operations, &mut self.salts)
+            .commit("bound", &statement.bound, &mut self.salts)
             .finish();
         self.numbered(entry)
     }
@@ -162,13 +163,13 @@ impl Journal {
     /// At most 200 bytes as it lies in the log: everything that repeats is referred to by sequence number, and of the
     /// digest only the salt of its commitment is kept.
     pub(crate) fn execute(&mut self, digest: &Digest, of: (u64, u64), now: Timestamp) -> Result<Entry, Unwritable> {
-        let entry = self.executed(Kind::Execute, of, now).finish_short("a", digest.to_string(), &mut self.salts);
+        let entry = self.executed(Kind::Execute, of, now).finish_short("a", digest, &mut self.salts);
         self.numbered(entry)
     }
 
     /// Like `execute`, for a statement that is only prepared.
     pub(crate) fn prepare(&mut self, digest: &Digest, of: (u64, u64), now: Timestamp) -> Result<Entry, Unwritable> {
-        let entry = self.executed(Kind::Prepare, of, now).finish_short("a", digest.to_string(), &mut self.salts);
+        let entry = self.executed(Kind::Prepare, of, now).finish_short("a", digest, &mut self.salts);
         self.numbered(entry)
     }
 
@@ -181,7 +182,7 @@ impl Journal {
         now: Timestamp,
     ) -> Result<Entry, Unwritable> {
         let Presented { parameters, state, .. } = presented;
-        let action = json!({ "digest": digest.to_string(), "parameters": parameters, "state": state });
+        let action = Whole { digest, parameters, state };
         let kind = if presented.purpose == Purpose::DryRun { Kind::DryRun } else { Kind::Execute };
         let entry = self.executed(kind, of, now).commit("a", action, &mut self.salts).finish();
         self.numbered(entry)
@@ -201,7 +202,7 @@ impl Journal {
         let entry = explained(self.leaf(Kind::Refused, now), explained_by)
             .tokens("verbs", verbs(&presented.statement))
             .token("refusal", format!("{:?}", refusal.kind).to_lowercase())
-            .commit("a", digest.to_string(), &mut self.salts)
+            .commit("a", digest, &mut self.salts)
             .commit("text", presented.statement.text.as_str(), &mut self.salts)
             .commit("reason", refusal.message.as_str(), &mut self.salts)
             .finish();
@@ -222,7 +223,7 @@ impl Journal {
             .token("policy", case.policy)
             .tokens("rules", rules)
             .tokens("verbs", verbs(&case.action.statement))
-            .commit("a", case.digest.to_string(), &mut self.salts)
+            .commit("a", case.digest, &mut self.salts)
             .commit("code", case.code().to_string(), &mut self.salts);
         self.with_change(leaf, change)
     }
@@ -328,7 +329,7 @@ impl Journal {
         let mut leaf = run.into_iter().fold(leaf, |leaf, run| leaf.token("run", run));
         if !end.masked.is_empty() {
             leaf = leaf.number("masked", end.masked.values().sum());
-            leaf = leaf.commit("masked", json!(end.masked), &mut self.salts);
+            leaf = leaf.commit("masked", &end.masked, &mut self.salts);
         }
         leaf = leaf.commit("detail", end.detail.as_str(), &mut self.salts);
         match change {
@@ -374,9 +375,17 @@ impl Journal {
 
     /// A leaf that commits, last, to the change which a start replays.
     fn with_change(&mut self, leaf: Leaf, change: &Change) -> Result<Entry, Unwritable> {
-        let entry = leaf.commit("change", json!(change), &mut self.salts).finish();
+        let entry = leaf.commit("change", change, &mut self.salts).finish();
         self.numbered(entry)
     }
+}
+
+/// What an action that is kept whole commits to, beside its statement.
+#[derive(Serialize)]
+struct Whole<'a> {
+    digest: &'a Digest,
+    parameters: &'a [Parameter],
+    state: &'a SessionState,
 }
 
 fn explained(leaf: Leaf, explained: &Explained) -> Leaf {
@@ -395,10 +404,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use audit::FRAME_HEADER;
-    use model::{SessionState, sha256};
+    use model::{Format, sha256};
+    use serde_json::json;
 
     use super::*;
-    use crate::testing::presented;
+    use crate::testing::{case, node, presented, presenter};
+    use crate::{Presenter, Review};
 
     /// A long session's journal, and what it refers to.
     fn late() -> (Journal, (u64, u64), Timestamp) {
@@ -451,5 +462,21 @@ mod tests {
         let entry = journal.execute_whole(&written, &sha256(&[b"x"]), of, now).unwrap();
         assert!(entry.leaf.len() <= 200, "{} bytes", entry.leaf.len());
         assert!(entry.payload.len() > 999);
+    }
+
+    #[test]
+    fn what_is_kept_is_written_as_a_tree_of_it_would_be() {
+        let (mut journal, of, now) = late();
+        let mut written = presented(Verb::SqlDelete, "orders");
+        written.parameters =
+            vec![Parameter { kind: "int4".to_owned(), format: Format::Binary, value: Some(vec![0, 255]) }];
+        let digest = sha256(&[b"x"]);
+        let whole = json!({ "digest": digest.to_string(), "parameters": written.parameters, "state": written.state });
+        let entry = journal.execute_whole(&written, &digest, of, now).unwrap();
+        assert!(String::from_utf8(entry.payload).unwrap().ends_with(&format!(",{whole}]}}")));
+        let presenter = Presenter::Live { id: presenter(1), node: node(1) };
+        let change = Change::OpenReview { review: Box::new(Review::open(case(Vec::new(), now), presenter)) };
+        let entry = journal.directory(None, PrincipalId::from_random([1; 16]), &change, now).unwrap();
+        assert!(String::from_utf8(entry.payload).unwrap().ends_with(&format!(",{}]}}", json!(change))));
     }
 }
