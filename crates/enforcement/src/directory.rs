@@ -150,8 +150,10 @@ impl Enforcement {
     pub async fn finish_scram(&self, exchange: Exchange, message: &[u8]) -> Result<(Standing, Bearer), ScramFailed> {
         let proven = self.unless_wrong(exchange.finish(message)).await?;
         let standing = self.0.store.standing(proven.principal()).await.map_err(unavailable)?;
-        let standing = standing.filter(|standing| standing.active).ok_or(AuthenticationFailed::Wrong)?;
-        Ok((standing, proven))
+        match standing.filter(|standing| standing.active) {
+            Some(standing) => Ok((standing, proven)),
+            None => Err(self.login_failed("scram", Some(proven.principal())).await.into()),
+        }
     }
 
     async fn unless_wrong<T>(&self, step: Result<T, Unproven>) -> Result<T, ScramFailed> {
@@ -159,6 +161,15 @@ impl Enforcement {
             Ok(done) => Ok(done),
             Err(Unproven::Wrong) => Err(self.login_failed("scram", None).await.into()),
             Err(Unproven::ClientMisbehaved(why)) => Err(ScramFailed::ClientMisbehaved(why)),
+            Err(Unproven::StandsBetween(why)) => {
+                tracing::warn!(why, "a login by SCRAM was refused");
+                match self.login_failed("scram-binding", None).await {
+                    AuthenticationFailed::Wrong => Err(ScramFailed::ClientMisbehaved(why)),
+                    failed @ (AuthenticationFailed::TooMany(_) | AuthenticationFailed::Unavailable(_)) => {
+                        Err(failed.into())
+                    }
+                }
+            }
             Err(error @ Unproven::NoRandomness) => Err(unavailable(error).into()),
         }
     }

@@ -13,7 +13,8 @@ use zeroize::Zeroize as _;
 
 use crate::{NoRandomness, Token, random};
 
-/// What is kept of a token for SCRAM. Who has it can play the gateway to the token's bearer, and not the bearer.
+/// What is kept of a token for SCRAM. Who has it can play the gateway to a bearer that verifies no certificate, and who has
+/// done that once, or has overheard one exchange, can come in as the bearer (RFC 5802, section 9).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Verifier {
     stored_key: [u8; KEY],
@@ -58,6 +59,9 @@ pub enum Unproven {
     /// What it says is not SCRAM, or not what was asked for.
     #[error("{0}")]
     ClientMisbehaved(&'static str),
+    /// What it says shows that somebody may stand between it and the gateway.
+    #[error("{0}")]
+    StandsBetween(&'static str),
     /// It has not the token, or there is nobody of that name.
     #[error("the proof is wrong")]
     Wrong,
@@ -147,7 +151,7 @@ impl Exchange {
             ("n", Mechanism::Plain, _) | ("y", Mechanism::Plain, None) => {}
             ("y", Mechanism::Plain, Some(_)) => {
                 let why = "the client could be bound and was not offered it: somebody may stand in between";
-                return Err(Unproven::ClientMisbehaved(why));
+                return Err(Unproven::StandsBetween(why));
             }
             ("p=tls-server-end-point", Mechanism::Plus, Some(end_point)) => bound.extend_from_slice(end_point),
             _ => return Err(Unproven::ClientMisbehaved("the client binds itself to what was not offered")),
@@ -185,7 +189,7 @@ impl Exchange {
         let nonce = attributes.next().and_then(|nonce| nonce.strip_prefix("r=")).ok_or(MALFORMED)?;
         if BASE64_STANDARD.decode(bound).ok().as_deref() != Some(&self.bound) {
             let why = "the client is bound to another connection: somebody may stand in between";
-            return Err(Unproven::ClientMisbehaved(why));
+            return Err(Unproven::StandsBetween(why));
         }
         if nonce != self.nonce {
             return Err(MALFORMED);

@@ -2,6 +2,8 @@
 //! The id stands in the token, so that checking one reads one row; equality is compared in constant time. Beside the hash
 //! stands what proves the token by SCRAM.
 
+use std::fmt;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::rand;
 use model::{PrincipalId, sha256};
@@ -18,8 +20,14 @@ pub struct Token {
 
 /// What the store keeps of a token: its hash, then its [`Verifier`]. Tokens that were minted before there was one have the
 /// hash alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TokenCredential(pub String);
+
+impl fmt::Debug for TokenCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenCredential(…)")
+    }
+}
 
 impl TokenCredential {
     fn hash(&self) -> &str {

@@ -78,6 +78,9 @@ fn somebody_in_between_is_noticed() {
     let secret = || token.reveal().as_bytes();
     let known = || ("agent", Some(whom.clone()));
     let is_noticed = |talked: Result<PrincipalId, Unproven>| {
+        assert!(matches!(talked, Err(Unproven::StandsBetween(_))), "{talked:?}");
+    };
+    let is_refused = |talked: Result<PrincipalId, Unproven>| {
         assert!(matches!(talked, Err(Unproven::ClientMisbehaved(_))), "{talked:?}");
     };
     // They showed another certificate.
@@ -88,10 +91,34 @@ fn somebody_in_between_is_noticed() {
     is_noticed(talk(ScramSha256::new(secret(), could), known(), (Mechanism::Plain, Some(END_POINT))));
     // Chosen, and not used; used, and not chosen; used where there is nothing to be bound to.
     let unbound = ChannelBinding::unsupported();
-    is_noticed(talk(ScramSha256::new(secret(), unbound), known(), (Mechanism::Plus, Some(END_POINT))));
+    is_refused(talk(ScramSha256::new(secret(), unbound), known(), (Mechanism::Plus, Some(END_POINT))));
     let bound = || ChannelBinding::tls_server_end_point(END_POINT.to_vec());
-    is_noticed(talk(ScramSha256::new(secret(), bound()), known(), (Mechanism::Plain, Some(END_POINT))));
-    is_noticed(talk(ScramSha256::new(secret(), bound()), known(), (Mechanism::Plus, None)));
+    is_refused(talk(ScramSha256::new(secret(), bound()), known(), (Mechanism::Plain, Some(END_POINT))));
+    is_refused(talk(ScramSha256::new(secret(), bound()), known(), (Mechanism::Plus, None)));
+}
+
+/// What RFC 5802 says of a stolen verifier, in section 9, and our documents with it: it is kept as a secret is.
+#[test]
+fn who_has_the_verifier_and_one_exchange_can_come_in() {
+    let Known { token, whom } = bearer("agent");
+    let stolen = whom.1.clone();
+    let mut victim = ScramSha256::new(token.reveal().as_bytes(), ChannelBinding::unsupported());
+    let theirs = ("agent", Some((whom.0, stolen.clone())));
+    let fake = Exchange::begin(theirs, (Mechanism::Plain, None), victim.message()).unwrap();
+    victim.update(fake.challenge.as_bytes()).unwrap();
+    let last = String::from_utf8(victim.message().to_vec()).unwrap();
+    let under_stored_key = |all: String| signed(&hmac::Key::new(hmac::HMAC_SHA256, &stolen.stored_key), all.as_bytes());
+    let mix = |a: &[u8], b: [u8; KEY]| -> Vec<u8> { a.iter().zip(b).map(|(a, b)| a ^ b).collect() };
+    let (said, proof) = last.rsplit_once(",p=").unwrap();
+    let all = format!("{},{},{said}", fake.first, fake.challenge);
+    let client_key = mix(&BASE64_STANDARD.decode(proof).unwrap(), under_stored_key(all));
+    let mechanism = (Mechanism::Plus, Some(END_POINT));
+    let real = Exchange::begin(("agent", Some(whom.clone())), mechanism, b"p=tls-server-end-point,,n=,r=x").unwrap();
+    let bound = BASE64_STANDARD.encode([b"p=tls-server-end-point,,", END_POINT].concat());
+    let said = format!("c={bound},r={}", real.nonce);
+    let proof = mix(&client_key, under_stored_key(format!("{},{},{said}", real.first, real.challenge)));
+    let message = format!("{said},p={}", BASE64_STANDARD.encode(proof));
+    assert_eq!(real.finish(message.as_bytes()).unwrap().principal(), whom.0);
 }
 
 #[test]
@@ -141,7 +168,8 @@ fn what_is_not_scram_is_refused_at_either_step() {
     ];
     for (number, wrong) in wrong.into_iter().enumerate() {
         let talked = finish(wrong);
-        assert!(matches!(talked, Err(Unproven::ClientMisbehaved(_))), "{number}: {talked:?}");
+        let refused = matches!(talked, Err(Unproven::ClientMisbehaved(_) | Unproven::StandsBetween(_)));
+        assert!(refused, "{number}: {talked:?}");
     }
 }
 
