@@ -143,6 +143,7 @@ pub fn target(kind: TargetKind) -> Target {
         owner: "owners".parse().unwrap(),
         labels: [("environment".to_owned(), "production".to_owned())].into(),
         classify: BTreeMap::new(),
+        detect: BTreeSet::new(),
         dry_run: false,
         version: TargetVersion(sha256(&[b"target"])),
     }

@@ -1,11 +1,12 @@
-//! `cargo xtask bench [NAME…]`: what the design's bars ask of decisions, of the log, of approvals and of the wire, measured
-//! in one run. Each figure is printed with what was on; the same text goes to `docs/benchmarks.md` by hand, with the
+//! `cargo xtask bench [NAME…]`: what the design's bars ask of decisions, of the log, of approvals, of the wire and of the detectors,
+//! measured in one run. Each figure is printed with what was on; the same text goes to `docs/benchmarks.md` by hand, with the
 //! machine.
 
 mod approvals;
 mod contestants;
 mod decisions;
 mod idle;
+mod masking;
 mod pgbench;
 mod process;
 mod records;
@@ -21,6 +22,7 @@ use anyhow::{Context as _, bail};
 struct Request {
     names: Vec<String>,
     effort: pgbench::Effort,
+    beside: masking::Beside,
 }
 
 #[tokio::main]
@@ -48,12 +50,16 @@ async fn main() -> anyhow::Result<()> {
     if asked("idle") {
         idle::measure().await?;
     }
+    if asked("masking") {
+        masking::measure(request.beside)?;
+    }
     Ok(())
 }
 
 impl Request {
     fn read(words: impl Iterator<Item = String>) -> anyhow::Result<Self> {
-        let mut request = Self { names: Vec::new(), effort: pgbench::Effort::default() };
+        let mut request =
+            Self { names: Vec::new(), effort: pgbench::Effort::default(), beside: masking::Beside::default() };
         let mut words = words;
         while let Some(word) = words.next() {
             let mut number = || {
@@ -69,9 +75,11 @@ impl Request {
                     request.effort.clients = clients
                         .with_context(|| format!("`{word}` wants numbers from 1 to {MOST_CLIENTS}: 1,32,100"))?;
                 }
+                "--examples" => request.beside.examples = true,
+                "--presidio" => request.beside.presidio = true,
                 name if NAMES.contains(&name) => request.names.push(word),
                 _ => bail!(
-                    "no benchmark `{word}`: there are {}, and --rounds N --seconds N --clients N,N… for pgbench",
+                    "no benchmark `{word}`: there are {}, and --rounds N --seconds N --clients N,N… for pgbench, --examples --presidio for masking",
                     NAMES.join(", ")
                 ),
             }
@@ -91,6 +99,6 @@ fn tell(name: &str, samples: &mut [Duration], bar: &str) {
     println!("{name:<48} {:>10.2?} {:>12.2?}   {bar}", at(0.5), at(0.99));
 }
 
-const NAMES: [&str; 6] = ["decisions", "records", "approvals", "pgbench", "streams", "idle"];
+const NAMES: [&str; 7] = ["decisions", "records", "approvals", "pgbench", "streams", "idle", "masking"];
 /// Clients of one `pgbench`, which opens one file for each.
 const MOST_CLIENTS: usize = 500;

@@ -270,7 +270,7 @@ fn row(frame: &Frame) {
     assert_eq!(rewritten(columns + 1, |_| Some(Put::Keep)), None);
     let Some(kept) = rewritten(columns, |_| Some(Put::Keep)) else { return };
     assert_eq!(kept, frame.raw);
-    let hide = |number: usize| Some(if number.is_multiple_of(2) { Put::Text("[hidden]") } else { Put::Null });
+    let hide = |number: usize| Some(if number.is_multiple_of(2) { Put::Text(b"[hidden]") } else { Put::Null });
     let mut hidden = rewritten(columns, hide).expect("a row that can be kept can be hidden");
     let hidden = take_frame_within(&mut hidden, |_| 2 * LARGE).expect("a row of ours").expect("it is whole");
     let shown = cells(&hidden).expect("a hidden row is text");

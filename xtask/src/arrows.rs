@@ -42,6 +42,7 @@ const TABLE: &[Row] = &[
             "console",
         ],
     ),
+    ("corpora", &[]),
     ("fuzz", &["model", "policy", "protocol", "masking", "audit", "gate", "identity"]),
     ("simulation", PURE),
     ("xtask", &[]),

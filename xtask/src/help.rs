@@ -48,10 +48,11 @@ lint exceptions, machine paths, ARCHITECTURE.md.",
     },
     Task {
         name: "bench",
-        arguments: "[NAME…] [--rounds N] [--seconds N] [--clients N,N…]",
+        arguments: "[NAME…] [--rounds N] [--seconds N] [--clients N,N…] [--examples] [--presidio]",
         about: "Build the release binary and measure it against the bars: decisions, records, approvals,
-pgbench, streams, idle, or those that are named. --rounds (5) is pgbench's and streams', --seconds (2)
-and --clients (1,32) are pgbench's.",
+pgbench, streams, idle, masking, or those that are named. --rounds (5) is pgbench's and streams', --seconds
+(2) and --clients (1,32) are pgbench's; masking shows what it missed with --examples, and Presidio beside
+it with --presidio.",
         example: "cargo xtask bench pgbench --rounds 3",
         run: bench::run,
     },

@@ -1,6 +1,6 @@
 //! What people are shown: a review whole and unambiguous, a record with its proof. Actor's text only as visible text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use enforcement::{Proven, ReadRecord, ReviewRow, TargetRow};
 use gate::{Phase, Review};
@@ -62,6 +62,9 @@ pub(crate) struct TargetView {
     /// Data classes by column.
     #[schema(value_type = Object)]
     classify: BTreeMap<String, DataClass>,
+    /// Data classes that values are searched for.
+    #[schema(value_type = Vec<String>)]
+    detect: BTreeSet<DataClass>,
     /// What approvals are bound to: name, kind, owner, labels, classes, address and upstream role.
     version: String,
     /// Since when it is as it is; RFC 3339.
@@ -286,6 +289,7 @@ impl From<TargetRow> for TargetView {
             owner: target.owner,
             labels: target.labels,
             classify: target.classify,
+            detect: target.detect,
             version: target.version.0.to_string(),
             since: since.to_string(),
             removed_at: removed_at.map(|at| at.to_string()),

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod directory;
 mod init;
+mod mask;
 mod policy;
 mod propose;
 mod reviews;
@@ -62,6 +63,8 @@ enum Command {
     /// Search, show and verify the audit log.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Mask a file as values on their way to an agent are masked, or say what would be and why.
+    Mask(mask::Mask),
 }
 
 /// Where the gateway is.
@@ -116,6 +119,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Propose(command) => command.run(json).await,
         Command::Policy(command) => command.run(json).await,
         Command::Audit(command) => command.run(json).await,
+        Command::Mask(command) => command.run(json),
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
+use masking::Detectors;
 use model::{DataClass, Duration, GroupName, Labels, Name, Target, TargetKind, TargetVersion, sha256};
 use policy::{PolicySet, SourceFile};
 use serde::Deserialize;
@@ -91,6 +92,7 @@ struct RawTarget {
     labels: Labels,
     #[serde(default)]
     classify: BTreeMap<String, DataClass>,
+    detect: Option<BTreeSet<DataClass>>,
     listen: Option<SocketAddr>,
     password: Option<postgres::Secret>,
     upstream_ca: Option<PathBuf>,
@@ -152,6 +154,7 @@ fn gateway_itself() -> ConfiguredTarget {
         owner: Name::admins(),
         labels: Labels::from([("environment".to_owned(), "production".to_owned())]),
         classify: BTreeMap::new(),
+        detect: BTreeSet::new(),
         dry_run: false,
         version: TargetVersion(sha256(&[])),
     };
@@ -167,6 +170,7 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
         bail!("the name `{}` is the gateway's own", raw.name);
     }
     let classify = classes(raw.classify, kind)?;
+    let detect = detected(raw.detect)?;
     let allowed = postgres::Allowed {
         sessions: raw.sessions,
         sessions_per_actor: raw.sessions_per_actor,
@@ -208,9 +212,21 @@ fn read_target(raw: RawTarget, folder: &Path) -> anyhow::Result<ConfiguredTarget
     };
     let (name, owner, labels) = (raw.name, raw.owner, raw.labels);
     let dry_run = asks_dry_runs;
-    let mut target = Target { name, kind, owner, labels, classify, dry_run, version: TargetVersion(sha256(&[])) };
+    let version = TargetVersion(sha256(&[]));
+    let mut target = Target { name, kind, owner, labels, classify, detect, dry_run, version };
     target.version = target.version_of(&address, &role);
     Ok(ConfiguredTarget { target, place })
+}
+
+/// The classes that values are searched for: all that there are detectors for, unless the target says which.
+fn detected(asked: Option<BTreeSet<DataClass>>) -> anyhow::Result<BTreeSet<DataClass>> {
+    let known: BTreeSet<DataClass> = Detectors::built_in().classes().iter().cloned().collect();
+    let Some(asked) = asked else { return Ok(known) };
+    if let Some(wrong) = asked.iter().find(|class| !known.contains(class)) {
+        let known: Vec<&str> = known.iter().map(DataClass::as_str).collect();
+        bail!("`detect` names `{wrong}`, which there is no detector for: use any of {}", known.join(", "));
+    }
+    Ok(asked)
 }
 
 fn classes(classify: BTreeMap<String, DataClass>, kind: TargetKind) -> anyhow::Result<BTreeMap<String, DataClass>> {
@@ -244,7 +260,7 @@ impl Config {
         };
         let files = paths.iter().map(file).collect::<anyhow::Result<Vec<_>>>()?;
         let classes: BTreeSet<DataClass> =
-            self.targets.iter().flat_map(|target| target.target.classify.values().cloned()).collect();
+            self.targets.iter().flat_map(|at| at.target.classify.values().chain(&at.target.detect).cloned()).collect();
         PolicySet::load(&files, &classes).map_err(|errors| {
             let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("the policies do not validate:\n{}", lines.join("\n"))

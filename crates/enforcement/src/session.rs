@@ -17,6 +17,13 @@ use crate::insight::Habits;
 use crate::stripe::{Keeping, Kept};
 use crate::waker::Moved;
 
+/// What of the target this actor may not see.
+#[derive(Debug, Clone)]
+struct Hidden {
+    declared: Arc<BTreeSet<DataClass>>,
+    detected: Arc<BTreeSet<DataClass>>,
+}
+
 /// One authenticated connection of an actor to a target.
 #[derive(Debug)]
 pub struct Session {
@@ -33,7 +40,7 @@ pub struct Session {
     settling: Option<(ReviewId, OwnedMutexGuard<Keeping>)>,
     counts: Counts,
     /// Classes that the actor may not see: under which epoch, and when that was decided.
-    hidden: Option<(Arc<BTreeSet<DataClass>>, gate::Epoch, Timestamp)>,
+    hidden: Option<(Hidden, gate::Epoch, Timestamp)>,
     /// What was presented last, until it is cleared.
     presented: Option<(Arc<Statement>, Digest)>,
     pub(crate) habits: Habits,
@@ -252,21 +259,40 @@ impl Session {
         Ok(())
     }
 
-    /// Classes of the target that this actor may not see. Decided anew when what decides it has changed, and every second.
+    /// Classes that the target's columns carry and this actor may not see. Decided anew when what decides it has changed,
+    /// and every second.
     pub fn hidden_classes(&mut self) -> Arc<BTreeSet<DataClass>> {
+        self.hidden().declared
+    }
+
+    /// The same for the classes that values of the target are searched for.
+    pub fn detected_classes(&mut self) -> Arc<BTreeSet<DataClass>> {
+        self.hidden().detected
+    }
+
+    fn hidden(&mut self) -> Hidden {
         let (epoch, now) = (self.passage.epoch(), self.enforcement.now());
         if let Some((hidden, of, at)) = &self.hidden
             && *of == epoch
             && now.since(*at).as_millis() < 1_000
         {
-            return Arc::clone(hidden);
+            return hidden.clone();
         }
         let (policy, standing, target) = (self.passage.policy(), self.passage.standing(), self.passage.target());
         let is_hidden =
             |class: &&DataClass| !matches!(policy.may_reveal(standing, target, class, now), Decision::Allow(_));
-        let classes: BTreeSet<&DataClass> = target.classify.values().collect();
-        let hidden: Arc<BTreeSet<DataClass>> = Arc::new(classes.into_iter().filter(is_hidden).cloned().collect());
-        self.hidden = Some((Arc::clone(&hidden), epoch, now));
+        let declared: BTreeSet<&DataClass> = target.classify.values().collect();
+        let all = declared.iter().copied().chain(&target.detect).collect::<BTreeSet<_>>();
+        let hidden: BTreeSet<&DataClass> = all.into_iter().filter(is_hidden).collect();
+        let declared = Arc::new(hidden.iter().copied().filter(|class| declared.contains(class)).cloned().collect());
+        let detected = hidden.into_iter().filter(|class| target.detect.contains(*class)).cloned().collect();
+        // A session that sees the same classes goes on with the same set.
+        let detected = match &self.hidden {
+            Some((before, ..)) if *before.detected == detected => Arc::clone(&before.detected),
+            _ => Arc::new(detected),
+        };
+        let hidden = Hidden { declared, detected };
+        self.hidden = Some((hidden.clone(), epoch, now));
         hidden
     }
 

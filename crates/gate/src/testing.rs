@@ -145,6 +145,7 @@ pub(crate) fn target() -> Target {
         owner: "dba".parse().unwrap(),
         labels: Labels::from([("environment".to_owned(), "production".to_owned())]),
         classify: Default::default(),
+        detect: Default::default(),
         dry_run: false,
         version: TargetVersion(sha256(&[b"target"])),
     }

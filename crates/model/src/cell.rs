@@ -45,14 +45,14 @@ pub enum Provenance {
     Unproven,
 }
 
-/// A class of sensitive data, such as `email`: 1–32 of `a-z 0-9 _`, starting with a letter.
+/// A class of sensitive data, such as `email`: 1–32 of `a-z 0-9 - _`, starting with a letter.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DataClass(Box<str>);
 
 /// The text is not the name of a class.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("`{0}` is not a data class: use 1 to 32 of a-z, 0-9 and `_`, starting with a letter")]
+#[error("`{0}` is not a data class: use 1 to 32 of a-z, 0-9, `-` and `_`, starting with a letter")]
 pub struct InvalidClass(String);
 
 impl DataClass {
@@ -68,7 +68,7 @@ impl FromStr for DataClass {
 
     fn from_str(text: &str) -> Result<Self, InvalidClass> {
         let starts = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
         if starts && text.len() <= 32 && text.bytes().all(allowed) {
             Ok(Self(text.into()))
         } else {

@@ -1,6 +1,6 @@
 //! One configured upstream: its kind, owner group, labels and classified columns, and the version that approvals bind to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -24,6 +24,9 @@ pub struct Target {
     pub labels: Labels,
     /// Data classes by column, as `schema.table.column` (`table.column` for SQLite).
     pub classify: BTreeMap<String, DataClass>,
+    /// Data classes that values are searched for, wherever they stand.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub detect: BTreeSet<DataClass>,
     /// Whether what is held may be run and undone, to count the rows that it concerns.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
@@ -53,6 +56,12 @@ impl Target {
         }
         if self.dry_run {
             form.text("dry-run");
+        }
+        if !self.detect.is_empty() {
+            form.text("detect").count(self.detect.len());
+            for class in &self.detect {
+                form.text(class.as_str());
+            }
         }
         TargetVersion(form.digest())
     }

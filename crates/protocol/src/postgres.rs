@@ -4,6 +4,7 @@
 pub mod action;
 pub mod message;
 pub mod result;
+pub mod value;
 
 use bytes::Bytes;
 

@@ -144,6 +144,7 @@ pub(crate) fn target(version: u64) -> Arc<Target> {
         owner: "dba".parse().unwrap(),
         labels: Labels::from([("environment".to_owned(), "production".to_owned())]),
         classify: Default::default(),
+        detect: Default::default(),
         dry_run: false,
         version: TargetVersion(sha256(&[&version.to_be_bytes()])),
     })

@@ -162,7 +162,7 @@ async fn errors_say_what_to_do_next() {
 }
 
 /// Every command, in the order of its name. One that is new is to be thought of in the tests of this file.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "agent add",
     "agent list",
     "agent revoke",
@@ -172,6 +172,7 @@ const COMMANDS: [&str; 23] = [
     "check",
     "demo",
     "init",
+    "mask",
     "person add",
     "person list",
     "person revoke",
@@ -380,4 +381,27 @@ async fn watch_tells_of_reviews_as_they_come_and_go() {
     }
     let ran = gateway.cli(&["reviews", "watch", "--as", "grace", "--passphrase-stdin"], "wrong").await.exits(1);
     assert!(ran.stderr.contains("hint:"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn mask_says_what_it_finds_and_why_or_masks_it() {
+    let sample = "to bob@example.com\n{\"card\": 4111111111111111}\nnothing here\n2125550123\n";
+    let run = async |arguments: &[&str]| {
+        let mut command = binary::command();
+        command.args(arguments);
+        binary::run(command, sample).await
+    };
+    let masked = run(&["mask", "-"]).await.ok();
+    assert_eq!(masked.stdout, "to [email]\n{\"card\": [card]}\nnothing here\n2125550123\n");
+    let named = run(&["mask", "-", "--column", "phone", "--class", "phone"]).await.ok();
+    assert!(named.stdout.ends_with("\n[phone]\n") && named.stdout.starts_with("to bob@"), "{named:?}");
+    let explained = run(&["mask", "--explain", "-"]).await.ok();
+    for told in ["1:4: [email] 15 bytes, told by email", "2:10: [card] 16 bytes, told by card", "2 found"] {
+        assert!(explained.stdout.contains(told), "{explained:?}");
+    }
+    assert!(!explained.stdout.contains("bob@") && !explained.stdout.contains("4111"), "{explained:?}");
+    let json = run(&["--json", "mask", "--explain", "-"]).await.ok().json();
+    assert_eq!(json["found"][0], json!({"line": 1, "column": 4, "bytes": 15, "class": "email", "detector": "email"}));
+    let wrong = run(&["mask", "-", "--class", "shoe-size"]).await.exits(1);
+    assert!(wrong.stderr.contains("there is no detector for `shoe-size`"), "{wrong:?}");
 }

@@ -80,6 +80,16 @@ async fn classified_columns_come_back_masked() {
 }
 
 #[tokio::test]
+async fn sensitive_values_that_no_column_declares_are_found_and_masked() {
+    let gateway = Gateway::open().await;
+    let statement = "SELECT 'call bob@example.com' AS note, 4111111111111111 AS number, 2125550123 AS mobile, \
+                     2125550123 AS parcel, CAST('bob@example.com' AS BLOB) AS bytes, 'nothing' AS rest";
+    let body = gateway.shopkeeper().propose("shop", statement).await.ok();
+    assert_eq!(body["result"]["rows"], json!([["call [email]", null, null, 2125550123, null, "nothing"]]), "{body}");
+    assert_eq!(body["result"]["masked"], json!({"card": 1, "email": 2, "phone": 1}), "{body}");
+}
+
+#[tokio::test]
 async fn a_held_write_runs_once_when_it_is_approved() {
     let gateway = Gateway::open().await;
     let agent = gateway.shopkeeper();

@@ -9,6 +9,7 @@ mod connections;
 mod copied;
 mod copy;
 mod described;
+mod detected;
 mod drift;
 mod drivers;
 mod extended;
@@ -43,11 +44,17 @@ pub(crate) async fn serve(bank: Bank, change: impl FnOnce(Site) -> Site) -> (Ban
 /// A gateway that has the bank once more, as the staging target `bare` without classes, under these rules beside those for
 /// people.
 pub(crate) async fn open_bare(rules: &str) -> (Bank, Gateway) {
-    serve(Bank::open().await, |site| {
+    serve_bare(Bank::open().await, "", rules).await
+}
+
+/// The same with a bank of one's own choice and more settings of that target.
+pub(crate) async fn serve_bare(bank: Bank, settings: &str, rules: &str) -> (Bank, Gateway) {
+    serve(bank, |site| {
         let config = site.read("countersign.toml");
         let at = config.find("[[target]]\nname = \"training\"").expect("a target");
         let (bare, _) = config[at..].split_once("[target.classify]").expect("its classes");
-        site.write("countersign.toml", &(config.clone() + &bare.replace("\"training\"", "\"bare\"")));
+        let bare = bare.replace("\"training\"", "\"bare\"") + settings + "\n";
+        site.write("countersign.toml", &(config.clone() + &bare));
         site.with_only_rules(rules)
     })
     .await

@@ -201,6 +201,7 @@ fn target() -> Target {
         owner: "dba".parse().unwrap(),
         labels: Labels::new(),
         classify: Default::default(),
+        detect: Default::default(),
         dry_run: false,
         version: TargetVersion(sha256(&[b"target"])),
     }

@@ -52,6 +52,7 @@ fn target(environment: &str) -> Target {
         owner: "shop-owners".parse().unwrap(),
         labels: Labels::from([("environment".to_owned(), environment.to_owned())]),
         classify: Default::default(),
+        detect: Default::default(),
         dry_run: false,
         version: TargetVersion(sha256(&[b""])),
     }

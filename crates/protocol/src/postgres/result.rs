@@ -25,8 +25,14 @@ impl Field {
     /// Whether any text is a value of its type, in either format.
     #[must_use]
     pub const fn carries_text(&self) -> bool {
-        matches!(self.kind, TEXT | VARCHAR | BPCHAR | UNKNOWN)
+        carries_text(self.kind)
     }
+}
+
+/// Whether any text is a value of the type with this number, in either format.
+#[must_use]
+pub const fn carries_text(kind: u32) -> bool {
+    matches!(kind, TEXT | VARCHAR | BPCHAR | UNKNOWN)
 }
 
 /// The columns that a RowDescription announces, if it is well formed.
@@ -51,8 +57,8 @@ fn field(body: &mut Reader<'_>) -> Option<Field> {
 pub enum Put<'a> {
     /// The cell as it is.
     Keep,
-    /// This text.
-    Text(&'a str),
+    /// These bytes of text.
+    Text(&'a [u8]),
     /// NULL.
     Null,
 }
@@ -86,11 +92,89 @@ pub fn rewrite_row(
     whole
 }
 
+/// Shows each cell of a row that is not NULL. Returns how many there are, if it is of its form.
+pub fn each_cell(frame: &Frame, mut show: impl FnMut(usize, &[u8])) -> Option<usize> {
+    let mut body = Reader(frame.body());
+    let count = body.count()?;
+    for number in 0..count {
+        if let Some(cell) = body.value()? {
+            show(number, cell);
+        }
+    }
+    body.is_empty().then_some(count)
+}
+
+/// Appends a CopyData message with these bytes.
+pub fn put_copied(bytes: &[u8], output: &mut BytesMut) {
+    framed(output, b'd', |body| body.put_slice(bytes));
+}
+
+/// Appends a row of a copy in the binary form, behind its head if that comes with it, of which `put` writes each cell that
+/// is not NULL. `None`: it is not of its form, or `put` gave up; nothing was appended.
+pub fn rewrite_copied(
+    frame: &Frame,
+    output: &mut BytesMut,
+    mut put: impl FnMut(&mut BytesMut, &[u8]) -> Option<()>,
+) -> Option<()> {
+    let before = output.len();
+    let mut body = Reader(frame.body());
+    let mut whole = Some(());
+    framed(output, frame.tag, |row| {
+        whole = (|| {
+            if frame.body().starts_with(COPY_SIGNATURE) {
+                row.put_slice(body.take(COPY_HEAD)?);
+            }
+            let count = body.count()?;
+            row.put_i16(i16::try_from(count).ok()?);
+            (0..count).try_for_each(|_| match body.value()? {
+                None => {
+                    row.put_i32(-1);
+                    Some(())
+                }
+                Some(cell) => put(row, cell),
+            })
+        })();
+    });
+    let whole = whole.filter(|()| body.is_empty());
+    if whole.is_none() {
+        output.truncate(before);
+    }
+    whole
+}
+
+/// Appends an error, a notice, a notification or a setting with the words that `write` makes of its own.
+pub fn rewrite_words(frame: &Frame, output: &mut BytesMut, mut write: impl FnMut(&[u8], &mut BytesMut)) {
+    let mut body = Reader(frame.body());
+    framed(output, frame.tag, |to| {
+        if matches!(frame.tag, b'A' | b'S') {
+            // Who notifies: the number of its process.
+            to.put_slice(body.take(if frame.tag == b'A' { 4 } else { 0 }).unwrap_or_default());
+            while let Some(words) = body.until_nul() {
+                write(words, to);
+                to.put_u8(0);
+            }
+            return;
+        }
+        while let Some(field) = body.u8().filter(|field| *field != 0) {
+            let Some(words) = body.until_nul() else { break };
+            to.put_u8(field);
+            // Severity, code and place are the server's own.
+            if matches!(field, b'S' | b'V' | b'C' | b'P' | b'p' | b'F' | b'L' | b'R') {
+                to.put_slice(words);
+            } else {
+                write(words, to);
+            }
+            to.put_u8(0);
+        }
+        to.put_u8(0);
+    });
+}
+
 /// Appends what stands in the place of `cell`.
 pub fn put_cell(put: Put<'_>, cell: &[u8], row: &mut BytesMut) {
     let bytes = match put {
         Put::Keep => cell,
-        Put::Text(text) => text.as_bytes(),
+        Put::Text(text) => text,
         Put::Null => return row.put_i32(-1),
     };
     row.put_i32(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
@@ -289,6 +373,9 @@ const CONDITIONS: &[(&str, &str)] = &[
 
 /// The first number that a server gives to types of others' making (`FirstNormalObjectId`).
 pub const FIRST_OF_OTHERS: u32 = 16_384;
+const COPY_SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+/// Bytes of a copy's head: signature, flags, and the length of an extension that no server sends.
+const COPY_HEAD: usize = 19;
 const TEXT: u32 = 25;
 const UNKNOWN: u32 = 705;
 const BPCHAR: u32 = 1042;
@@ -322,7 +409,7 @@ mod tests {
     fn a_row_is_rewritten_with_new_lengths_and_null_stays_null() {
         let before = row(&[Some(b"1"), Some(b"a@b.example"), None, Some(&[0, 0, 0, 7])]);
         let mut output = BytesMut::new();
-        let puts = [Put::Keep, Put::Text("[email]"), Put::Text("[ssn]"), Put::Null];
+        let puts = [Put::Keep, Put::Text(b"[email]"), Put::Text(b"[ssn]"), Put::Null];
         rewrite_row(&before, 4, &mut output, |number, row, cell| {
             put_cell(puts[number], cell, row);
             Some(())

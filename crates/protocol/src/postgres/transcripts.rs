@@ -248,7 +248,7 @@ impl Session {
             let field = self.fields.get(number)?;
             let put = match (self.hidden.contains(&number), field.carries_text()) {
                 (false, _) => Put::Keep,
-                (true, true) => Put::Text("[hidden]"),
+                (true, true) => Put::Text(b"[hidden]"),
                 (true, false) => Put::Null,
             };
             result::put_cell(put, cell, row);

@@ -14,6 +14,7 @@ mod login;
 mod newcomers;
 mod reading;
 mod relay;
+mod screening;
 mod seats;
 mod told;
 mod turn;

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt as _;
 use gate::{Clearance, Sealed};
-use masking::{Carries, Masked, Plan};
+use masking::{Carries, Context, Detectors, Masked, Plan, Screen};
 use model::{DataClass, Parameter, PrincipalId, Provenance, Run, Target, sha256};
 use protocol::native::result::{BYTES, ROWS, Rows};
 use protocol::sql::{Catalog, Meaning, Table};
@@ -268,10 +268,13 @@ impl SqliteUpstream {
             .collect();
         let touched = !request.meaning.classified.is_empty();
         let mut plan = Plan::new(&origins, request.hidden, touched)?;
+        let mut screen = Screen::new(request.detected);
         let mut rows = Rows {
             columns: statement.columns().iter().map(|column| column.name().to_owned()).collect(),
             ..Rows::default()
         };
+        let columns = statement.columns().iter();
+        let contexts: Vec<Context> = columns.map(|column| Detectors::built_in().context(column.name())).collect();
         let mut bytes = 0;
         let query = statement.query_with(arguments(request.parameters)?);
         if statement.columns().is_empty() {
@@ -286,7 +289,7 @@ impl SqliteUpstream {
             if rows.truncated {
                 continue;
             }
-            let row = masked_row(&row, &mut plan, &mut bytes)?;
+            let row = masked_row(&row, (&mut plan, &mut screen), &contexts, &mut bytes)?;
             if rows.rows.len() >= ROWS || bytes > BYTES {
                 rows.truncated = true;
                 if request.only_reads {
@@ -299,6 +302,9 @@ impl SqliteUpstream {
         }
         drop(results);
         rows.masked = plan.into_masked();
+        for (class, count) in screen.take_masked() {
+            *rows.masked.entry(class).or_default() += count;
+        }
         Ok(rows)
     }
 }
@@ -314,13 +320,20 @@ pub struct Request<'a> {
     pub parameters: &'a [Parameter],
     /// Classes that the actor may not see.
     pub hidden: &'a Hidden,
+    /// Classes that it may not see, wherever they are found.
+    pub detected: &'a Hidden,
     /// Who asks for it.
     pub actor: PrincipalId,
     /// Whether it is proven to read only.
     pub only_reads: bool,
 }
 
-fn masked_row(row: &SqliteRow, plan: &mut Plan, bytes: &mut usize) -> Result<Vec<Value>, UpstreamFailed> {
+fn masked_row(
+    row: &SqliteRow,
+    (plan, screen): (&mut Plan, &mut Screen),
+    contexts: &[Context],
+    bytes: &mut usize,
+) -> Result<Vec<Value>, UpstreamFailed> {
     let mut values = Vec::with_capacity(row.len());
     for number in 0..row.len() {
         let raw = row.try_get_raw(number).map_err(refused)?;
@@ -332,8 +345,12 @@ fn masked_row(row: &SqliteRow, plan: &mut Plan, bytes: &mut usize) -> Result<Vec
         let carries = if kind.name() == "TEXT" { Carries::Text } else { Carries::OwnForm };
         let value = match plan.mask(number, carries)? {
             Masked::Null => Some(Value::Null),
-            Masked::Text(text) => Some(Value::from(text)),
-            Masked::Keep => cell(row, number, kind.name(), BYTES.saturating_sub(*bytes))?,
+            Masked::Text(text) => Some(Value::from(String::from_utf8_lossy(text))),
+            Masked::Keep => {
+                let context = contexts.get(number).copied().unwrap_or_default();
+                let room = BYTES.saturating_sub(*bytes);
+                screened(cell(row, number, kind.name(), room)?, kind.name(), screen, context)
+            }
         };
         *bytes += 32 + value.as_ref().map_or(BYTES, |value| value.as_str().map_or(0, str::len));
         match value {
@@ -342,6 +359,28 @@ fn masked_row(row: &SqliteRow, plan: &mut Plan, bytes: &mut usize) -> Result<Vec
         }
     }
     Ok(values)
+}
+
+/// A value without what is found in it. Bytes are searched as they are, and go whole or not at all.
+fn screened(value: Option<Value>, kind: &str, screen: &mut Screen, context: Context) -> Option<Value> {
+    let value = value?;
+    if screen.is_open() {
+        return Some(value);
+    }
+    let masked = match &value {
+        Value::Number(number) => screen.mask(number.to_string().as_bytes(), context, Carries::OwnForm),
+        Value::String(text) if kind == "TEXT" => screen.mask(text.as_bytes(), context, Carries::Text),
+        Value::String(encoded) => match BASE64_STANDARD.decode(encoded) {
+            Ok(bytes) => screen.mask(&bytes, context, Carries::OwnForm),
+            Err(_) => Masked::Null,
+        },
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Masked::Keep,
+    };
+    Some(match masked {
+        Masked::Keep => value,
+        Masked::Text(text) => Value::from(String::from_utf8_lossy(text)),
+        Masked::Null => Value::Null,
+    })
 }
 
 /// A value as it is; none if there is no room for it: what is left out of the answer is not copied.

@@ -321,12 +321,13 @@ async fn run(
             GatewayUpstream { enforcement: &door.0.enforcement, by }.send(clearance, operation.clone()).await
         }
         Upstream::Sqlite { file, meaning } => {
-            let hidden = session.hidden_classes();
+            let (hidden, detected) = (session.hidden_classes(), session.detected_classes());
             let request = Request {
                 target: &read.target,
                 meaning,
                 parameters: &read.parameters,
                 hidden: &hidden,
+                detected: &detected,
                 actor: session.standing().actor.principal.id,
                 only_reads: read.statement.operations.iter().all(|operation| operation.verb.only_reads()),
             };

@@ -4,11 +4,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use masking::{Carries, Masked, Plan};
+use masking::Plan;
 use protocol::postgres::Frame;
 use protocol::postgres::action::Reply;
 use protocol::postgres::message::{Named, Report, Said};
-use protocol::postgres::result::{self, Fault, Field, Put};
+use protocol::postgres::result::{self, Fault, Field};
 use tokio::time::Instant;
 
 use super::conversation::Conversation;
@@ -27,6 +27,9 @@ impl Conversation {
                 let done = match piece {
                     Piece::Message(frame) => self.handle_message(&frame, until)?,
                     Piece::Part(_) if self.turn.fate.is_failed() => false,
+                    Piece::Part(_) if !self.screen.is_open() => {
+                        return Err(Failed::Misbehaved("a row too long to be searched".to_owned()).into());
+                    }
                     Piece::Part(_) if self.turn.mask.as_ref().is_some_and(|mask| !mask.plan.keeps_all()) => {
                         return Err(Failed::Misbehaved("a row too long to be masked".to_owned()).into());
                     }
@@ -128,7 +131,7 @@ impl Conversation {
             b'Z' if self.turn.fate == Fate::Dropped && until != Until::Answered => return Ok(true),
             b'E' if Fault::read(frame).is_fatal && self.turn.fate == Fate::Dropped => return Err(End::UpstreamEnded),
             _ if self.turn.fate == Fate::Dropped => {}
-            b'N' if !self.turn.withholds() => self.pass(frame),
+            b'N' if !self.turn.withholds() => self.pass_words(frame),
             b'A' => self.pass_notification(frame),
             b'N' => {}
             b'E' => {
@@ -182,8 +185,9 @@ impl Conversation {
         match self.turn.ours.take() {
             Some(report) => self.client.say(&Said::Report(&report)),
             None if withholds => self.client.say(&Said::Report(&fault.without_data())),
-            None => self.pass(frame),
+            None => self.pass_words(frame),
         }
+        self.count_found(Some(at));
         if fault.is_fatal { Err(End::UpstreamEnded) } else { Ok(()) }
     }
 
@@ -257,6 +261,9 @@ impl Conversation {
     fn handle_query_answer(&mut self, frame: &Frame) -> Result<(), End> {
         // It is the last: nothing of a pipeline comes behind it.
         let last = self.turn.acts.len().checked_sub(1);
+        if frame.tag == b'T' {
+            self.note_shapes(last, frame);
+        }
         let running = last.and_then(|at| self.turn.acts.get(at));
         let shows_data = running.is_some_and(|running| running.reading.shows_data());
         if frame.tag == b'T' && !shows_data {
@@ -316,10 +323,12 @@ impl Conversation {
             }
         }
         let Some(expected) = self.turn.expected.front() else { return Err(unexpected()) };
+        let mut is_description = false;
         let ends = match (frame.tag, &expected.reply) {
             (b'1', Reply::Parsed(..)) | (b'2', Reply::Bound(..)) | (b'3', Reply::Closed(_)) => true,
             (b't', Reply::StatementDescribed) => false,
             (b'T' | b'n', Reply::StatementDescribed | Reply::PortalDescribed) => {
+                is_description = frame.tag == b'T';
                 if is_ours {
                     let fields = if frame.tag == b'T' { result::fields(frame) } else { Some(Vec::new()) };
                     self.turn.described = fields.ok_or_else(unexpected)?;
@@ -336,6 +345,9 @@ impl Conversation {
             }
             _ => return Err(unexpected()),
         };
+        if is_description {
+            self.note_shapes(act, frame);
+        }
         if ends && let Some(expected) = self.turn.expected.pop_front() {
             if !is_ours {
                 self.names.handle_reply(&expected.reply);
@@ -368,25 +380,19 @@ impl Conversation {
     }
 
     fn pass_row(&mut self, act: Option<usize>, frame: &Frame) -> Result<(), End> {
-        let Some(Mask { fields, plan }) = &mut self.turn.mask else {
+        if self.turn.mask.is_none() {
             let running = act.and_then(|act| self.turn.acts.get(act));
             if self.turn.secrecy != Secrecy::Open && running.is_some_and(|running| running.is_looked_at_in_passing) {
                 return Err(Failed::Misbehaved("a row that it did not describe".to_owned()).into());
             }
-            self.pass(frame);
-            return Ok(());
-        };
-        let written = result::rewrite_row(frame, fields.len(), &mut self.client.output, |number, row, cell| {
-            let carries = if fields.get(number)?.carries_text() { Carries::Text } else { Carries::OwnForm };
-            let put = match plan.mask(number, carries).ok()? {
-                Masked::Keep => Put::Keep,
-                Masked::Text(text) => Put::Text(text),
-                Masked::Null => Put::Null,
-            };
-            result::put_cell(put, cell, row);
-            Some(())
-        });
-        written.ok_or_else(|| Failed::Misbehaved("a row that is not as it was described".to_owned()).into())
+            if self.screen.is_open() {
+                self.pass(frame);
+                return Ok(());
+            }
+        }
+        self.pass_masked_row(act, frame)?;
+        self.count_found(act);
+        Ok(())
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use enforcement::{Session, Settlement};
 use futures_util::FutureExt as _;
 use gate::{Clearance, Obstacle, Payload, Presented, Refusal};
-use model::{Bound, Digest, Purpose, SessionState, Statement};
+use masking::Screen;
+use model::{Bound, DataClass, Digest, Purpose, SessionState, Statement};
 use protocol::postgres::action::{Act, Building, Names, Pipeline, Reply, Step, query};
 use protocol::postgres::message::{Malformed, Message, Named, Report, Said, Severity, read, take_frame};
 use protocol::postgres::result::{Fault, Status, setting};
@@ -19,6 +20,7 @@ use super::client::Client;
 use super::ending::End;
 use super::holding::{Woken, deadline};
 use super::reading::{Library, Reading, State, Unread, failed_transaction};
+use super::screening::Shapes;
 use super::turn::{Closing, Doubt, Ending, Fate, Going, Opened, Running, Turn};
 use super::{HoldInTransaction, PostgresDoor, told};
 use crate::door::copies;
@@ -38,6 +40,10 @@ pub(super) struct Conversation {
     pub(super) doubt: Doubt,
     pub(super) library: Library,
     pub(super) state: State,
+    /// What values go through on their way to the client, and the classes it was made for.
+    pub(super) screen: Screen,
+    pub(super) screened: Arc<BTreeSet<DataClass>>,
+    pub(super) shapes: Shapes,
     /// A Query that ended what came in before it.
     next: Option<Frame>,
     /// The client's next Sync, if it comes behind nothing but what is left of a COPY, was answered already.
@@ -64,6 +70,8 @@ impl Conversation {
     ) -> Self {
         let (names, state) = (Names::default(), State::default());
         let (planned, turn) = (HashMap::new(), Turn::default());
+        let screened = Arc::new(BTreeSet::new());
+        let (screen, shapes) = (Screen::new(&screened), Shapes::default());
         let (opened, doubt, next) = (Opened::default(), Doubt::default(), None);
         Self {
             door,
@@ -77,6 +85,9 @@ impl Conversation {
             doubt,
             library,
             state,
+            screen,
+            screened,
+            shapes,
             next,
             paid_ahead: false,
             turn,
@@ -238,15 +249,17 @@ impl Conversation {
     /// A setting goes on to the client; what code of the server's can fill with data only where nothing is hidden.
     pub(super) fn pass_aside(&mut self, frame: &Frame) {
         let free_text = frame.tag == b'N' || setting(frame).is_none_or(|(name, value)| !is_listed(name, value));
-        if !free_text || !self.hides_something() {
+        if !free_text {
             self.client.output.extend_from_slice(&frame.raw);
+        } else if !self.hides_something() {
+            self.pass_words(frame);
         }
     }
 
     /// What others notify may hold anything: it goes on only where nothing is hidden.
     pub(super) fn pass_notification(&mut self, frame: &Frame) {
         if !self.hides_something() {
-            self.client.output.extend_from_slice(&frame.raw);
+            self.pass_words(frame);
         }
     }
 

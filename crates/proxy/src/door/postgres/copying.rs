@@ -18,7 +18,10 @@ impl Conversation {
         let may_tell = self.turn.secrecy == Secrecy::Open;
         self.turn.copies = match frame.tag {
             b'G' if reading.is_some_and(|reading| reading.copies_in()) => Copies::In,
-            b'H' if may_tell && reading.is_some_and(|reading| reading.copies_out()) => Copies::Out,
+            b'H' if may_tell && reading.is_some_and(|reading| reading.copies_out()) => match frame.body().first() {
+                Some(0) => Copies::Out,
+                _ => Copies::OutInBinary,
+            },
             _ => return Err(Failed::Misbehaved("a copy that nobody asked for".to_owned()).into()),
         };
         // As the server does: of a pipeline it ignores the Sync that stands before the rows.
@@ -31,10 +34,13 @@ impl Conversation {
 
     /// A part of what is copied to the client, or its end.
     pub(super) fn handle_copied(&mut self, frame: &Frame) -> Result<(), End> {
-        if self.turn.copies != Copies::Out {
+        if !matches!(self.turn.copies, Copies::Out | Copies::OutInBinary) {
             return Err(Failed::Misbehaved("rows that nobody copies".to_owned()).into());
         }
-        self.client.output.extend_from_slice(&frame.raw);
+        self.pass_copied(frame)?;
+        let last = self.turn.acts.len().checked_sub(1);
+        let act = self.turn.expected.front().map_or(last, |expected| expected.act);
+        self.count_found(act);
         Ok(())
     }
 

@@ -39,6 +39,7 @@ impl Conversation {
     /// Sends what was cleared, passes the answers on, and records how each action ended when its pipeline has.
     pub(super) async fn forward(&mut self, going: Vec<Going>, closing: Closing) -> Result<(), End> {
         let hidden = self.session.hidden_classes();
+        self.renew_screen();
         let may_tell = |step: &Going| matches!(step, Going::Act(running) if running.words == Words::Anybodys);
         if hidden.is_empty() {
             self.turn.secrecy = Secrecy::Open;
@@ -65,6 +66,8 @@ impl Conversation {
         let gone = self.turn.client_gone;
         if ended {
             self.turn = Turn::default();
+            self.shapes.handle_end();
+            drop(self.screen.take_masked());
         }
         went?;
         recorded?;

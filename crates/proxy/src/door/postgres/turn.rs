@@ -45,6 +45,8 @@ pub(super) struct Running {
     pub(super) progress: Progress,
     pub(super) rows: u64,
     pub(super) masked: BTreeMap<DataClass, u64>,
+    /// What was found in values and masked.
+    pub(super) found: BTreeMap<DataClass, u64>,
 }
 
 /// Portals, those that SQL calls cursors among them, and whether each may show classes, as it was judged when it was made.
@@ -136,6 +138,7 @@ impl Running {
             progress: Progress::NotSent,
             rows: 0,
             masked: BTreeMap::new(),
+            found: BTreeMap::new(),
         }
     }
 
@@ -205,7 +208,11 @@ impl Running {
             }
             Progress::Failed(code) => (Run::Failed, code),
         };
-        RunEnd { run, rows: self.rows, masked: std::mem::take(&mut self.masked), detail }
+        let mut masked = std::mem::take(&mut self.masked);
+        for (class, count) in std::mem::take(&mut self.found) {
+            *masked.entry(class).or_default() += count;
+        }
+        RunEnd { run, rows: self.rows, masked, detail }
     }
 }
 
@@ -285,6 +292,8 @@ pub(super) enum Copies {
     Fed,
     /// Rows for the client.
     Out,
+    /// The same, in the binary form.
+    OutInBinary,
 }
 
 /// Which Sync of the client ends the pipeline.
