@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod masking;
 pub mod postgres;
 pub mod proposal;
 pub mod scram;
@@ -16,6 +17,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("audit_log", audit::log),
     ("audit_note", audit::note),
+    ("detectors", masking::detectors),
     ("postgres_messages", postgres::messages),
     ("postgres_results", postgres::results),
     ("proposal", proposal::body),

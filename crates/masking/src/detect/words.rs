@@ -115,6 +115,13 @@ impl Words {
             let run = rest.get(start..).unwrap_or_default();
             let end = run.iter().position(|byte| !is_letter(*byte)).unwrap_or(run.len());
             let word = run.get(..end).unwrap_or_default();
+            // What stands in the place of a masked value says nothing of the next.
+            let is_mask =
+                start.checked_sub(1).and_then(|before| rest.get(before)) == Some(&b'[') && run.get(end) == Some(&b']');
+            if is_mask {
+                (last, rest) = (&[], run.get(end..).unwrap_or_default());
+                continue;
+            }
             topics = topics.with(self.of_run(word)).with(if start <= 1 {
                 self.of_pair(last, word)
             } else {
@@ -343,6 +350,7 @@ mod tests {
             ("call me, or my wife, at ", PHONE),
             ("phone\n", PHONE),
             ("card=1&order=", Topics::default()),
+            ("[card] [phone] ", Topics::default()),
             ("SELECT card FROM t WHERE id = ", Topics::default()),
             ("{\"card\":1}, ", Topics::default()),
             ("order=1&card=", CARD),

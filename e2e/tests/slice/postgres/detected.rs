@@ -136,6 +136,20 @@ async fn errors_and_notifications_carry_no_value() {
 }
 
 #[tokio::test]
+async fn a_masked_value_is_not_stored_over_the_value() {
+    let (bank, gateway) = open().await;
+    let mut wire = session(&gateway, "bare").await;
+    let update = "UPDATE notes SET body = 'write to [email]' WHERE id = 1";
+    let error = wire.query(update).await.refused_with("ZC001");
+    assert!(error.words().contains("storing [email]"), "{error:?}");
+    let bound = frame::statement("UPDATE notes SET mobile = $1 WHERE id = 1", &[Some("[phone]")]);
+    wire.exchange(&[bound, frame::sync()].concat()).await.refused_with("ZC001");
+    let answer = wire.query("UPDATE notes SET body = 'see [1] and [other]' WHERE id = 2").await.ok();
+    assert_eq!(answer.tags(), ["UPDATE 1"]);
+    assert_eq!(bank.gives("SELECT mobile FROM notes WHERE id = 1").await, "2125550123");
+}
+
+#[tokio::test]
 async fn who_may_see_a_class_sees_it_wherever_it_stands() {
     let bank = bank_with_notes().await;
     let rules = format!(

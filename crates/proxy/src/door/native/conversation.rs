@@ -221,7 +221,7 @@ async fn converse_on(
             }
         };
     let state = Arc::new(SessionState::default());
-    let mut copies = copies::hidden(&mut session, read.copied()).await?;
+    let mut copies = copies::hidden(&mut session, read.copied(), (&read.statement, &read.parameters)).await?;
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(wait.as_millis());
     let mut settled = session.present(read.presented(&copies, &state)).await;
     loop {
@@ -248,7 +248,7 @@ async fn converse_on(
                 }
                 // The catalog may have moved while it waited: what the names mean now is what the gate compares.
                 let bound = again(&read).await?;
-                let now = copies::hidden(&mut session, read.copied()).await?;
+                let now = copies::hidden(&mut session, read.copied(), (&read.statement, &read.parameters)).await?;
                 settled = if now == copies {
                     session.resume(Arc::clone(&state), bound).await
                 } else {

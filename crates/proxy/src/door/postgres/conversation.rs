@@ -8,7 +8,7 @@ use enforcement::{Session, Settlement};
 use futures_util::FutureExt as _;
 use gate::{Clearance, Obstacle, Payload, Presented, Refusal};
 use masking::Screen;
-use model::{Bound, DataClass, Digest, Purpose, SessionState, Statement};
+use model::{Bound, DataClass, Digest, Operation, Purpose, SessionState, Statement};
 use protocol::postgres::action::{Act, Building, Names, Pipeline, Reply, Step, query};
 use protocol::postgres::message::{Malformed, Message, Named, Report, Said, Severity, read, take_frame};
 use protocol::postgres::result::{Fault, Status, setting};
@@ -338,7 +338,7 @@ impl Conversation {
             && (reading.moves_state()
                 || reading.moves_names()
                 || (reading.controls_transaction() && self.state.may_move_back()));
-        let mut copies = match copies::hidden(&mut self.session, &reading.copied).await {
+        let mut copies = match self.copies_of(act, &reading).await {
             Ok(copies) => copies,
             Err(refusal) => return Ok(self.refused(&refusal)),
         };
@@ -352,7 +352,7 @@ impl Conversation {
                 Settlement::Refused(refusal) => return Ok(self.refused(&refusal)),
                 Settlement::Held(held) => match self.hold(&held, (act, &reading, &there), limit).await? {
                     Woken::Moved(again, state) => {
-                        let now = match copies::hidden(&mut self.session, &again.copied).await {
+                        let now = match self.copies_of(act, &again).await {
                             Ok(now) => now,
                             Err(refusal) => {
                                 self.session.let_go().await;
@@ -375,6 +375,11 @@ impl Conversation {
                 },
             }
         }
+    }
+
+    /// What an action takes along of classes that the actor may not see.
+    async fn copies_of(&mut self, act: &Act, reading: &Reading) -> Result<Vec<Operation>, Refusal> {
+        copies::hidden(&mut self.session, &reading.copied, (&reading.statement, &act.parameters)).await
     }
 
     /// Whether the prepared statement that an action binds is still the one that was prepared by its name: SQL, and code that

@@ -20,6 +20,8 @@ use crate::upstream::postgres::Failed;
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
     by_text: HashMap<String, Described>,
+    /// Bytes of its texts and messages.
+    bytes: usize,
     /// The action that shows rows now, and its columns.
     current: Option<(Option<usize>, Arc<[Shape]>)>,
 }
@@ -42,14 +44,23 @@ impl Shapes {
     /// An action's columns, as `frame` describes them.
     fn note(&mut self, act: Option<usize>, text: Option<&str>, frame: &Frame) {
         let known = text.and_then(|text| self.by_text.get(text)).filter(|known| known.raw == frame.raw);
-        let shapes =
-            known.map_or_else(|| shapes(&result::fields(frame).unwrap_or_default()), |known| Arc::clone(&known.shapes));
-        if let Some(text) = text
-            && (self.by_text.len() < SHAPES || self.by_text.contains_key(text))
-            && text.len() <= LONGEST
-        {
-            let described = Described { raw: frame.raw.clone(), shapes: Arc::clone(&shapes) };
-            self.by_text.insert(text.to_owned(), described);
+        if let Some(known) = known {
+            self.current = Some((act, Arc::clone(&known.shapes)));
+            return;
+        }
+        let shapes = shapes(&result::fields(frame).unwrap_or_default());
+        if let Some(text) = text {
+            let size = text.len() + frame.raw.len() + ENTRY;
+            if self.bytes + size > REMEMBERED {
+                self.by_text.clear();
+                self.bytes = 0;
+            }
+            if size <= REMEMBERED {
+                self.bytes += size;
+                // A copy: the frame's own bytes are part of what was read together.
+                let described = Described { raw: Bytes::copy_from_slice(&frame.raw), shapes: Arc::clone(&shapes) };
+                self.by_text.insert(text.to_owned(), described);
+            }
         }
         self.current = Some((act, shapes));
     }
@@ -215,10 +226,10 @@ fn put(masked: Masked<'_>, cell: &[u8], row: &mut bytes::BytesMut) -> Option<()>
     Some(())
 }
 
-/// Statements whose columns are remembered for a session.
-const SHAPES: usize = 256;
-/// Bytes of the longest text that is remembered.
-const LONGEST: usize = 4 << 10;
+/// Bytes of statements and their descriptions that a session remembers.
+const REMEMBERED: usize = 64 << 10;
+/// Bytes of an entry, beside those.
+const ENTRY: usize = 128;
 const NAME: u32 = 19;
 const JSON: u32 = 114;
 const XML: u32 = 142;
