@@ -146,7 +146,7 @@ async fn a_masked_value_is_not_stored_over_the_value() {
     wire.exchange(&[bound, frame::sync()].concat()).await.refused_with("ZC001");
     let answer = wire.query("UPDATE notes SET body = 'see [1] and [other]' WHERE id = 2").await.ok();
     assert_eq!(answer.tags(), ["UPDATE 1"]);
-    assert_eq!(bank.gives("SELECT mobile FROM notes WHERE id = 1").await, "2125550123");
+    assert_eq!(bank.texts("SELECT mobile FROM notes WHERE id = 1").await, ["2125550123"]);
 }
 
 #[tokio::test]
