@@ -193,7 +193,13 @@ impl<'a> Scan<'a> {
         if !self.looks_for(Class::SECRET) || !self.says(token.start, SECRET) {
             return None;
         }
-        let run = runs::around(self.value, token.start, token.end, self.told_before);
+        // A longer run is none of these, and is not looked at again and again.
+        let near = self.slice(0, token.end + ASSIGNED);
+        let from = self.told_before.max(token.start.saturating_sub(ASSIGNED));
+        let run = runs::around(near, token.start, token.end, from);
+        if run.len() > ASSIGNED {
+            return None;
+        }
         let before = self.slice(run.start.saturating_sub(SAID), run.start);
         let strength = self.detectors.words.strength_of(before)?;
         if !secret::assigned(self.slice(run.start, run.end), strength.min(secret::Strength::Secret)) {
