@@ -91,6 +91,7 @@ impl Conversation {
         self.relay(Until::Described).await?;
         self.end_pipeline(Ending::Ready).await?;
         self.turn = Turn::default();
+        self.shapes.handle_end();
         Ok(())
     }
 

@@ -203,7 +203,7 @@ impl Conversation {
     /// Words of the server's: an error, a notice or a notification.
     pub(super) fn pass_words(&mut self, frame: &Frame) {
         let screen = &mut self.screen;
-        if screen.is_open() || !screen.finds(frame.body(), Context::default()) {
+        if screen.is_open() {
             self.client.output.extend_from_slice(&frame.raw);
             return;
         }
