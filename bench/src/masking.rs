@@ -20,13 +20,13 @@ pub struct Beside {
 }
 
 pub fn measure(beside: Beside) -> anyhow::Result<()> {
-    let detectors = Detectors::new();
-    speed::measure(&detectors);
-    labelled(&detectors, beside);
-    clean(&detectors, beside);
-    disguised(&detectors, beside);
+    let detectors = Detectors::built_in();
+    speed::measure(detectors);
+    labelled(detectors, beside);
+    clean(detectors, beside);
+    disguised(detectors, beside);
     if beside.presidio {
-        peer::measure(&detectors)?;
+        peer::measure(detectors)?;
     }
     Ok(())
 }

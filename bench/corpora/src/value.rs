@@ -31,6 +31,26 @@ pub struct Kind {
     make: fn(&mut Random) -> String,
 }
 
+/// A number of a state's, whose check tells what it is.
+const fn person(
+    shape: &'static str,
+    says: &'static [&'static str],
+    columns: &'static [&'static str],
+    make: fn(&mut Random) -> String,
+) -> Kind {
+    Kind { class: "national-id", shape, need: Need::Nothing, says, columns, make }
+}
+
+/// One of which one random run in eleven or more would pass.
+const fn weak(
+    shape: &'static str,
+    says: &'static [&'static str],
+    columns: &'static [&'static str],
+    make: fn(&mut Random) -> String,
+) -> Kind {
+    Kind { need: Need::Context, ..person(shape, says, columns, make) }
+}
+
 /// Whether the form of a value alone tells what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {

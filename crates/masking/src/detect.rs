@@ -2,6 +2,7 @@
 //! alone, whatever they are. It knows no messages, no columns and no actors.
 
 mod business;
+mod calendar;
 mod card;
 mod checksum;
 mod coin;
@@ -74,9 +75,7 @@ impl Detectors {
         &BUILT_IN
     }
 
-    /// Those that are built in.
-    #[must_use]
-    pub fn new() -> Self {
+    fn new() -> Self {
         let beginnings = AhoCorasick::new(secret::BEGINNINGS).ok();
         let groupings: Vec<_> = numbers::CARD_GROUPS.iter().chain(numbers::PHONE_GROUPS).copied().collect();
         let classes = Class::NAMES.iter().filter_map(|name| name.parse().ok()).collect();
@@ -123,12 +122,6 @@ impl Detectors {
     #[must_use]
     pub fn class(&self, found: &Found) -> Option<&DataClass> {
         self.classes.get(usize::from(found.class.0))
-    }
-}
-
-impl Default for Detectors {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -8,5 +8,5 @@ mod plan;
 mod screen;
 
 pub use detect::{Context, Detectors, Found, Watch};
-pub use plan::{Carries, Masked, Plan, Unmaskable};
+pub use plan::{Carries, Masked, Plan, Unmaskable, add_counts};
 pub use screen::Screen;

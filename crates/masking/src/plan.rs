@@ -29,6 +29,13 @@ pub enum Masked<'a> {
     Null,
 }
 
+/// Adds counts by class to others.
+pub fn add_counts(counts: &mut BTreeMap<DataClass, u64>, more: BTreeMap<DataClass, u64>) {
+    for (class, count) in more {
+        *counts.entry(class).or_default() += count;
+    }
+}
+
 /// Whether a column's type can carry any text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carries {

@@ -1,27 +1,8 @@
 //! Numbers that European states give to people, with their check digits where they have one.
 
-use super::{Kind, Need, born, grouped};
+use super::{Kind, born, grouped, person, weak};
 use crate::check::{mod_11_10, remainder, values, weighted, with_luhn};
 use crate::random::{Random, UPPER};
-
-const fn person(
-    shape: &'static str,
-    says: &'static [&'static str],
-    columns: &'static [&'static str],
-    make: fn(&mut Random) -> String,
-) -> Kind {
-    Kind { class: "national-id", shape, need: Need::Nothing, says, columns, make }
-}
-
-/// One of which one random run in eleven or more would pass.
-const fn weak(
-    shape: &'static str,
-    says: &'static [&'static str],
-    columns: &'static [&'static str],
-    make: fn(&mut Random) -> String,
-) -> Kind {
-    Kind { need: Need::Context, ..person(shape, says, columns, make) }
-}
 
 pub(super) const KINDS: &[Kind] = &[
     weak("gb-nhs", &["NHS number", "NHS no", "nhs"], &["nhs_number", "nhs_no"], |random| {

@@ -1,27 +1,8 @@
 //! Numbers that states outside Europe give to people, passports and driving licences.
 
-use super::{Kind, Need, born, grouped};
+use super::{Kind, born, grouped, person, weak};
 use crate::check::{verhoeff, weighted, with_luhn};
 use crate::random::{Random, UPPER};
-
-const fn person(
-    shape: &'static str,
-    says: &'static [&'static str],
-    columns: &'static [&'static str],
-    make: fn(&mut Random) -> String,
-) -> Kind {
-    Kind { class: "national-id", shape, need: Need::Nothing, says, columns, make }
-}
-
-/// One of which one random run in eleven or more would pass.
-const fn weak(
-    shape: &'static str,
-    says: &'static [&'static str],
-    columns: &'static [&'static str],
-    make: fn(&mut Random) -> String,
-) -> Kind {
-    Kind { need: Need::Context, ..person(shape, says, columns, make) }
-}
 
 pub(super) const KINDS: &[Kind] = &[
     weak("ca-sin", &["SIN", "social insurance number"], &["sin", "social_insurance_number"], |random| {

@@ -1,6 +1,7 @@
 //! Dates of the calendar, as people write them. One is sensitive only beside a word that says birth.
 
 use super::Class;
+use super::calendar::is_date;
 use super::groups::Groups;
 use super::scan::Scan;
 use super::words::{BIRTH, MONTH};
@@ -82,15 +83,7 @@ fn is_year(year: u32) -> bool {
 }
 
 fn is_day(year: u32, month: u32, day: u32) -> bool {
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if is_leap => 29,
-        2 => 28,
-        _ => 0,
-    };
-    is_year(year) && (1..=days).contains(&day)
+    is_year(year) && is_date(year.into(), month.into(), day.into())
 }
 
 /// `3`, `03`, `3rd`.

@@ -3,7 +3,6 @@
 
 mod american;
 mod asian;
-mod calendar;
 mod central;
 mod eastern;
 mod nordic;

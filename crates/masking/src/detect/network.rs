@@ -37,7 +37,7 @@ impl Scan<'_> {
         {
             return None;
         }
-        if is_hardware(text) && self.looks_for(Class::DEVICE) {
+        if HARDWARE_BY_COLONS.fits(text) && self.looks_for(Class::DEVICE) {
             self.push(start..start + text.len(), Class::DEVICE, "mac-address");
             return Some(start + text.len());
         }
@@ -53,6 +53,19 @@ impl Scan<'_> {
         }
         end = self.prefix_behind(end, 128);
         self.push(start..end, Class::IP, "ipv6");
+        Some(end)
+    }
+
+    /// The address of a device that starts here. In groups of four without a letter it may be numbers.
+    pub(super) fn hardware(&mut self, start: usize, way: Hardware) -> Option<usize> {
+        let end = start + way.length();
+        let text = self.slice(start, end);
+        let goes_on = self.at(end).is_some_and(|byte| byte == way.sign || kind(byte).is_of_token());
+        let may_be_numbers = way.group == 4 && !text.iter().any(u8::is_ascii_alphabetic);
+        if !self.looks_for(Class::DEVICE) || !way.fits(text) || goes_on || may_be_numbers {
+            return None;
+        }
+        self.push(start..end, Class::DEVICE, "mac-address");
         Some(end)
     }
 
@@ -87,10 +100,29 @@ impl Scan<'_> {
     }
 }
 
-/// Six pairs with colons between them.
-fn is_hardware(text: &[u8]) -> bool {
-    text.len() == 17
-        && text.iter().enumerate().all(|(at, byte)| if at % 3 == 2 { *byte == b':' } else { byte.is_ascii_hexdigit() })
+/// A way to write the address of a device.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hardware {
+    /// Hexadecimal digits of a group.
+    group: usize,
+    sign: u8,
+}
+
+pub(super) const HARDWARE_BY_TWOS: Hardware = Hardware { group: 2, sign: b'-' };
+pub(super) const HARDWARE_BY_FOURS: Hardware = Hardware { group: 4, sign: b'.' };
+const HARDWARE_BY_COLONS: Hardware = Hardware { group: 2, sign: b':' };
+
+impl Hardware {
+    const fn length(self) -> usize {
+        12 + 12 / self.group - 1
+    }
+
+    /// Whether this is twelve digits in its groups.
+    fn fits(self, text: &[u8]) -> bool {
+        let is_sign = |at: usize| at % (self.group + 1) == self.group;
+        let fits = |(at, byte): (usize, &u8)| if is_sign(at) { *byte == self.sign } else { byte.is_ascii_hexdigit() };
+        text.len() == self.length() && text.iter().enumerate().all(fits)
+    }
 }
 
 trait TrimSuffix {

@@ -3,7 +3,7 @@
 
 use super::groups::{Group, Groups, Lengths};
 use super::register::{Grouping, Known, LONGEST};
-use super::scan::{Kind, Scan, kind};
+use super::scan::{Scan, kind};
 use super::scheme::Needs;
 use super::words::{CARD, CARD_DETAIL, EXPIRY};
 use super::{Class, card};
@@ -364,42 +364,6 @@ impl Scan<'_> {
             }
         }
         None
-    }
-
-    /// `001a.2b3c.4d5e`.
-    pub(super) fn hardware_with_dots(&mut self, start: usize) -> Option<usize> {
-        let text = self.slice(start, start + 14);
-        let is_one = text.len() == 14
-            && self.looks_for(Class::DEVICE)
-            && text
-                .iter()
-                .enumerate()
-                .all(|(at, byte)| if at % 5 == 4 { *byte == b'.' } else { byte.is_ascii_hexdigit() });
-        let goes_on = self.at(start + 14).is_some_and(|byte| byte == b'.' || kind(byte).is_of_token());
-        // Without a letter they are numbers.
-        if !is_one || goes_on || !text.iter().any(u8::is_ascii_alphabetic) {
-            return None;
-        }
-        self.push(start..start + 14, Class::DEVICE, "mac-address");
-        Some(start + 14)
-    }
-
-    /// `00-1a-2b-3c-4d-5e`.
-    pub(super) fn hardware_with_dashes(&mut self, start: usize) -> Option<usize> {
-        let text = self.slice(start, start + 17);
-        let is_one = text.len() == 17
-            && self.looks_for(Class::DEVICE)
-            && text
-                .iter()
-                .enumerate()
-                .all(|(at, byte)| if at % 3 == 2 { *byte == b'-' } else { byte.is_ascii_hexdigit() });
-        let goes_on =
-            self.at(start + 17).is_some_and(|byte| matches!(kind(byte), Kind::Dash) || kind(byte).is_of_token());
-        if !is_one || goes_on {
-            return None;
-        }
-        self.push(start..start + 17, Class::DEVICE, "mac-address");
-        Some(start + 17)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The scanner: one pass over a value. Blocks that hold nothing of interest are passed over; the rest is walked, token by
 //! token, and each is given to those who know its form. Whatever the bytes, a step looks at a bounded number of them.
 
+use super::network::{HARDWARE_BY_FOURS, HARDWARE_BY_TWOS};
 use super::view::runs;
 use super::words::{SECRET, Topics, WALLET, key_before};
 use super::{Class, Context, Detectors, Found, Watch, coin, secret};
@@ -143,12 +144,12 @@ impl<'a> Scan<'a> {
             return if goes_on { self.lettered(start, token.end).unwrap_or(token.end) } else { token.end };
         }
         if token.end - start == 2
-            && let Some(end) = self.hardware_with_dashes(start)
+            && let Some(end) = self.hardware(start, HARDWARE_BY_TWOS)
         {
             return end;
         }
         if token.end - start == 4
-            && let Some(end) = self.hardware_with_dots(start)
+            && let Some(end) = self.hardware(start, HARDWARE_BY_FOURS)
         {
             return end;
         }
@@ -179,7 +180,6 @@ impl<'a> Scan<'a> {
         self.mixed(start, token.end)
     }
 
-    /// Counts without branches: which of a token's bytes are digits is as good as random.
     /// Whether a group of a number with letters in it goes on behind a sign with letters.
     fn is_followed_by_letters(&self, token: &Token) -> bool {
         let is_joined = matches!(self.at(token.end), Some(b' ' | b'-' | b'.' | b'/'));
@@ -209,6 +209,7 @@ impl<'a> Scan<'a> {
         Some(run.end)
     }
 
+    /// Counts without branches: which of a token's bytes are digits is as good as random.
     fn read_token(&self, start: usize) -> Token {
         let (mut digits, mut kinds, mut length) = (0, 0, 0);
         for byte in self.value.get(start..).unwrap_or_default() {
@@ -303,10 +304,7 @@ impl<'a> Scan<'a> {
 
     /// What stands behind a key that says secret.
     fn assigned(&mut self, at: usize) {
-        if !self.looks_for(Class::SECRET) {
-            return;
-        }
-        if at < self.assigned_before {
+        if !self.looks_for(Class::SECRET) || at < self.assigned_before {
             return;
         }
         let key = key_before(self.value, at);

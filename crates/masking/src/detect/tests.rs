@@ -3,7 +3,7 @@
 use super::*;
 
 fn found(text: &str, name: &str) -> String {
-    let detectors = Detectors::new();
+    let detectors = Detectors::built_in();
     let mut found = Vec::new();
     detectors.find(text.as_bytes(), detectors.context(name), detectors.watch_all(), &mut found);
     let told = |one: &Found| format!("{}:{}", one.detector, text.get(one.span.clone()).unwrap());

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt as _;
 use gate::{Clearance, Sealed};
-use masking::{Carries, Context, Detectors, Masked, Plan, Screen};
+use masking::{Carries, Context, Detectors, Masked, Plan, Screen, add_counts};
 use model::{DataClass, Parameter, PrincipalId, Provenance, Run, Target, sha256};
 use protocol::native::result::{BYTES, ROWS, Rows};
 use protocol::sql::{Catalog, Meaning, Table};
@@ -273,14 +273,14 @@ impl SqliteUpstream {
             columns: statement.columns().iter().map(|column| column.name().to_owned()).collect(),
             ..Rows::default()
         };
-        let columns = statement.columns().iter();
-        let contexts: Vec<Context> = columns.map(|column| Detectors::built_in().context(column.name())).collect();
         let mut bytes = 0;
         let query = statement.query_with(arguments(request.parameters)?);
         if statement.columns().is_empty() {
             rows.rows_affected = query.execute(connection).await.map_err(refused)?.rows_affected();
             return Ok(rows);
         }
+        let named = |name: &String| Detectors::built_in().context(name);
+        let contexts: Vec<Context> = rows.columns.iter().map(named).collect();
         let mut results = query.fetch(connection);
         while let Some(row) = results.next().await {
             let row = row.map_err(refused)?;
@@ -302,9 +302,7 @@ impl SqliteUpstream {
         }
         drop(results);
         rows.masked = plan.into_masked();
-        for (class, count) in screen.take_masked() {
-            *rows.masked.entry(class).or_default() += count;
-        }
+        add_counts(&mut rows.masked, screen.take_masked());
         Ok(rows)
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers of the United States, Canada and Latin America.
 
 use super::CLASS;
-use super::calendar::{is_date, is_ymd};
+use crate::detect::calendar::{is_date, is_ymd};
 use crate::detect::checksum::{
     complement, digit, is_constant, letter, luhn, number, part, split_check, value, weighted, weighted_from_right,
 };

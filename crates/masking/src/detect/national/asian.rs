@@ -1,7 +1,7 @@
 //! Numbers of India, Pakistan, China, Hong Kong, Taiwan, Japan, Korea, Singapore, Malaysia, Thailand and Indonesia.
 
 use super::CLASS;
-use super::calendar::{is_date, is_full_ymd, is_ymd};
+use crate::detect::calendar::{is_date, is_full_ymd, is_ymd};
 use crate::detect::checksum::{
     complement, digit, is_constant, letter, mod_11_2, number, part, split_check, value, verhoeff, weighted,
 };

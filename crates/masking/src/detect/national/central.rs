@@ -1,7 +1,7 @@
 //! Numbers of Germany, Austria and Switzerland.
 
 use super::CLASS;
-use super::calendar::{is_date, is_dmy};
+use crate::detect::calendar::{is_date, is_dmy};
 use crate::detect::checksum::{
     cross_sum, digit, ean_13, is_constant, letter, mod_11_10, number, part, value, weighted,
 };

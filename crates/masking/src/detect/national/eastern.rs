@@ -1,7 +1,7 @@
 //! Numbers of Poland, Czechia, Slovakia, Hungary, Romania, Bulgaria, the states that were Yugoslavia, Ukraine, Russia.
 
 use super::CLASS;
-use super::calendar::is_date;
+use crate::detect::calendar::is_date;
 use crate::detect::checksum::{complement, digit, icao, is_constant, mod_11_10, number, part, split_check, weighted};
 use crate::detect::scheme::{Needs, Scheme};
 

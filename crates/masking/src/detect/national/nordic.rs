@@ -1,7 +1,7 @@
 //! Numbers of the Nordic and Baltic states.
 
 use super::CLASS;
-use super::calendar::{is_date, is_dmy};
+use crate::detect::calendar::{is_date, is_dmy};
 use crate::detect::checksum::{digit, is_constant, letter, luhn, number, part, weighted};
 use crate::detect::scheme::{Needs, Scheme};
 

@@ -1,7 +1,7 @@
 //! Numbers of Australia, New Zealand and South Africa.
 
 use super::CLASS;
-use super::calendar::is_ymd;
+use crate::detect::calendar::is_ymd;
 use crate::detect::checksum::{complement, digit, is_constant, luhn, number, part, split_check, weighted};
 use crate::detect::scheme::{Needs, Scheme};
 

@@ -1,7 +1,7 @@
 //! Numbers of Spain, Portugal, Italy, Greece, Turkey and Israel.
 
 use super::CLASS;
-use super::calendar::is_dmy;
+use crate::detect::calendar::is_dmy;
 use crate::detect::checksum::{complement, digit, is_constant, letter, luhn, number, part, split_check, weighted};
 use crate::detect::scheme::{Needs, Scheme};
 

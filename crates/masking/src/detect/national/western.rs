@@ -1,7 +1,7 @@
 //! Numbers of Great Britain, Ireland, France, Belgium, the Netherlands and Luxembourg.
 
 use super::CLASS;
-use super::calendar::{is_date, is_full_ymd, is_ymd};
+use crate::detect::calendar::{is_date, is_full_ymd, is_ymd};
 use crate::detect::checksum::{digit, is_constant, letter, luhn, number, part, split_check, verhoeff, weighted};
 use crate::detect::scheme::{Needs, Scheme};
 

@@ -222,7 +222,7 @@ shelves! {
     ],
     [b'o', b'y', b'2', ..] => [mixed("nuget-key", "oy2", Lower, Exactly(43))],
     [b'C', b'L', b'O', ..] => [plain("clojars-token", "CLOJARS_", Hex, Exactly(60))],
-    [b'A', b'K', b'C', ..] => [mixed("artifactory-key", "AKCp", Base62, Exactly(69))],
+    [b'A', b'K', b'C', ..] => [mixed("jfrog-key", "AKCp", Base62, Exactly(69))],
 
     // mail and short messages
     [b'k', b'e', b'y', b'-', ..] => [mixed("mailgun-key", "key-", Hex, Exactly(32))],

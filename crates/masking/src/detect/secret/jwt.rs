@@ -3,6 +3,7 @@
 //! to where it stops being JSON.
 
 use super::family::Alphabet;
+use crate::detect::view::runs::sextet;
 
 /// How many bytes a token takes at the start of `rest`.
 pub(super) fn length(rest: &[u8]) -> Option<usize> {
@@ -127,17 +128,6 @@ impl Object {
 
     fn is_signed(&self) -> bool {
         self.within == Within::Over && self.algorithm
-    }
-}
-
-fn sextet(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'-' | b'+' => Some(62),
-        b'_' | b'/' => Some(63),
-        _ => None,
     }
 }
 

@@ -36,7 +36,7 @@ fn decode_base64(run: &[u8]) -> Option<Vec<u8>> {
     let end = run.iter().rposition(|byte| *byte != b'=').map_or(0, |at| at + 1);
     let (mut text, mut bits, mut count) = (Vec::new(), 0u32, 0u32);
     for byte in run.get(..end)? {
-        bits = bits << 6 | u32::from(digit(*byte)?);
+        bits = bits << 6 | u32::from(sextet(*byte)?);
         count += 6;
         if count >= 8 {
             count -= 8;
@@ -46,7 +46,8 @@ fn decode_base64(run: &[u8]) -> Option<Vec<u8>> {
     Some(text)
 }
 
-const fn digit(byte: u8) -> Option<u8> {
+/// What a character of base64 stands for, in either alphabet.
+pub(in crate::detect) const fn sextet(byte: u8) -> Option<u8> {
     match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),

@@ -1,5 +1,5 @@
 //! COPY between the client and the server: rows go through as they come, with back-pressure either way. Which table, and
-//! whether at all, was judged with the statement; what the rows hold is not looked at.
+//! whether at all, was judged with the statement; what the client brings is not looked at, what it gets is searched.
 
 use protocol::postgres::Frame;
 use protocol::postgres::message::take_frame;

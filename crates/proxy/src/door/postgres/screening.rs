@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use masking::{Carries, Context, Detectors, Masked};
+use masking::{Carries, Context, Detectors, Masked, Screen, add_counts};
 use protocol::postgres::Frame;
 use protocol::postgres::result::{self, FIRST_OF_OTHERS, Field, Put};
 use protocol::postgres::value;
@@ -90,6 +90,11 @@ fn shapes(fields: &[Field]) -> Arc<[Shape]> {
 }
 
 impl Shape {
+    /// What the column's name says.
+    fn context(shape: Option<&Self>) -> Context {
+        shape.map_or_else(Context::default, |shape| shape.context)
+    }
+
     /// What the value says, if it is to be searched.
     fn text<'c>(shape: Option<&Self>, cell: &'c [u8]) -> Option<std::borrow::Cow<'c, [u8]>> {
         shape.map_or(Some(cell.into()), |shape| value::in_text(shape.kind, cell))
@@ -115,7 +120,7 @@ impl Conversation {
     pub(super) fn renew_screen(&mut self) {
         let classes = self.session.detected_classes();
         if !Arc::ptr_eq(&classes, &self.screened) {
-            self.screen = masking::Screen::new(&classes);
+            self.screen = Screen::new(&classes);
             self.screened = classes;
         }
     }
@@ -142,8 +147,7 @@ impl Conversation {
             let mut is_clean = true;
             let count = result::each_cell(frame, |number, cell| {
                 let shape = shapes.get(number);
-                let context = shape.map_or_else(Context::default, |shape| shape.context);
-                is_clean &= Shape::text(shape, cell).is_none_or(|text| !screen.finds(&text, context));
+                is_clean &= Shape::text(shape, cell).is_none_or(|text| !screen.finds(&text, Shape::context(shape)));
             });
             if is_clean && count.is_some() {
                 self.client.output.extend_from_slice(&frame.raw);
@@ -164,8 +168,7 @@ impl Conversation {
                 let Some(text) = Shape::text(shape, cell).filter(|_| !screen.is_open()) else {
                     return put(Masked::Keep, cell, row);
                 };
-                let context = shape.map_or_else(Context::default, |shape| shape.context);
-                put(screen.mask(&text, context, Shape::carries(shape, cell)), cell, row)
+                put(screen.mask(&text, Shape::context(shape), Shape::carries(shape, cell)), cell, row)
             })
         });
         written.ok_or_else(|| Failed::Misbehaved("a row that is not as it was described".to_owned()).into())
@@ -174,24 +177,23 @@ impl Conversation {
     /// What was found in values is counted with the action that shows them.
     pub(super) fn count_found(&mut self, act: Option<usize>) {
         if let Some(running) = act.and_then(|act| self.turn.acts.get_mut(act)) {
-            for (class, count) in self.screen.take_masked() {
-                *running.found.entry(class).or_default() += count;
-            }
+            add_counts(&mut running.found, self.screen.take_masked());
         }
     }
 
     /// A part of what is copied out: a line, or a row of the binary form behind its head.
     pub(super) fn pass_copied(&mut self, frame: &Frame) -> Result<(), End> {
-        let body = frame.body();
-        if self.screen.is_open() || frame.tag != b'd' || !self.screen.finds(body, Context::default()) {
-            self.client.output.extend_from_slice(&frame.raw);
+        let screen = &mut self.screen;
+        let is_searched = !screen.is_open() && frame.tag == b'd';
+        if is_searched && self.turn.copies == Copies::Out {
+            match screen.mask(frame.body(), Context::default(), Carries::Text) {
+                Masked::Text(text) => result::put_copied(text, &mut self.client.output),
+                Masked::Keep | Masked::Null => self.client.output.extend_from_slice(&frame.raw),
+            }
             return Ok(());
         }
-        let screen = &mut self.screen;
-        if self.turn.copies == Copies::Out {
-            if let Masked::Text(text) = screen.mask(body, Context::default(), Carries::Text) {
-                result::put_copied(text, &mut self.client.output);
-            }
+        if !is_searched || !screen.finds(frame.body(), Context::default()) {
+            self.client.output.extend_from_slice(&frame.raw);
             return Ok(());
         }
         let written = result::rewrite_copied(frame, &mut self.client.output, |row, cell| {

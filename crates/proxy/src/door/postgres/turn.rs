@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use gate::{Clearance, RunEnd, Sealed};
-use masking::Plan;
+use masking::{Plan, add_counts};
 use model::{DataClass, Purpose, Run, RunId, Verb};
 use protocol::postgres::Frame;
 use protocol::postgres::action::{Act, Housekeeping, Reply};
@@ -209,9 +209,7 @@ impl Running {
             Progress::Failed(code) => (Run::Failed, code),
         };
         let mut masked = std::mem::take(&mut self.masked);
-        for (class, count) in std::mem::take(&mut self.found) {
-            *masked.entry(class).or_default() += count;
-        }
+        add_counts(&mut masked, std::mem::take(&mut self.found));
         RunEnd { run, rows: self.rows, masked, detail }
     }
 }

@@ -1,6 +1,6 @@
 //! Dates inside numbers. They know no scheme and no present day: a date is plausible if its calendar has it.
 
-use crate::detect::checksum::number;
+use super::checksum::number;
 
 /// Whether the Gregorian calendar has the day.
 pub(super) fn is_date(year: u64, month: u64, day: u64) -> bool {
